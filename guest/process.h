@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h - a guest process and its thread
+ */
+#pragma once
+
+#include <godwit/core.h>
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+#include "files.h"
+#include "platform.h"
+#include "signals.h"
+#include "world.h"
+
+/* Where data crosses between the guest and the host, a piece at a time. */
+#define BOUNCE_SIZE (256ul << 10)
+
+/*
+ * struct thread - one guest thread, driven by one thread of the runner
+ *
+ * (o) its own runner thread alone
+ * (a) atomic: read by the monitor
+ */
+struct thread {
+	struct process *process;
+	struct platform_thread *platform;
+	pthread_t host; /* constant */
+	int tid;	/* constant */
+
+	long syscall_nr;		 /* (o) -1: not in a system call */
+	bool regs_replaced;		 /* (o) the call set all registers: no result */
+	_Atomic uint64_t blocked;	 /* (a) signal mask */
+	uint64_t saved_blocked;		 /* (o) what ppoll() and its like put back */
+	bool restore_blocked;		 /* (o) */
+	_Atomic bool waiting;		 /* (a) in a host call that a signal must interrupt */
+	stack_t altstack;		 /* (o) */
+	unsigned long clear_child_tid;	 /* (o) */
+	unsigned long robust_list;	 /* (o) */
+	unsigned char *bounce;		 /* (o) BOUNCE_SIZE bytes */
+	unsigned long nr_syscalls;	 /* (o) */
+};
+
+/*
+ * struct process - one guest process
+ *
+ * (o) the thread's runner thread alone, until threads come
+ */
+struct process {
+	struct world *world;
+	struct platform_process *platform;
+	struct thread *thread; /* constant: the only one */
+	int pid, ppid;	       /* constant */
+
+	_Atomic(struct mm *) mm;	    /* (o); the storm takes a reference under mm_lock */
+	pthread_mutex_t mm_lock;
+	struct files files;		    /* (o) */
+	int cwd;			    /* (o) an O_PATH descriptor */
+	struct signals signals;		    /* own lock */
+	struct rlimit limits[RLIM_NLIMITS]; /* (o) */
+	char exe[PATH_MAX];		    /* (o) what /proc/self/exe points to */
+	char comm[16];			    /* (o) */
+	uint64_t auxv[2 * GW_EXEC_AUXV_MAX];
+	int auxv_words;
+
+	bool exited;	 /* (o) */
+	bool failed;	 /* (o) Godwit could not go on; it has said why */
+	int wait_status; /* (o) as wait(2) gives it */
+};
+
+/* A process that shares the caller's descriptors, directory, limits and identity; no program yet. */
+int process_create(struct world *world, struct process **process) __must_check;
+/* End its address space and its stub. */
+void process_destroy(struct process *process);
+
+struct exec_args {
+	const char *path;
+	const char *const *argv;
+	int argc;
+	const char *const *envp;
+	int envc;
+	const char *failure; /* on failure: one sentence, or NULL */
+	bool too_late;	     /* on failure: the old program is gone */
+};
+
+/* Replace the program.  => -errno; with nothing changed unless @too_late */
+int process_exec(struct process *process, struct exec_args *args) __must_check;
+
+/* Run the thread until the process has exited; the caller is its runner thread, inside. */
+void process_run(struct process *process);
+/* Bring the guest's thread out of its own code soon; from any thread. */
+void process_kick(struct process *process);
+
+void process_exit(struct process *process, int code);
+void process_kill(struct process *process, int signo);
+/* Godwit cannot go on; the caller has said why. */
+void process_fail(struct process *process);
+
+/* The limits that the core obeys, after a change. */
+void process_update_limits(struct process *process);
+void process_gw_limits(const struct process *process, struct gw_limits *limits);
+
+/*
+ * A host call that may wait: outside the gate, and ended by a signal for the guest.
+ * => the result, or -errno; -EINTR when a signal is pending
+ */
+long thread_wait_call(struct thread *thread, long nr, ...);
+
+/* Say what killed the program: one line. */
+void report_fatal_signal(struct thread *thread, const siginfo_t *info);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.h - a guest's signals: dispositions, masks, what is pending, and what delivery does
+ *
+ * Linux: kernel/signal.c.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process;
+struct thread;
+
+#define GUEST_NSIG 64
+
+/* Internal results of interrupted calls, as inside Linux; a guest never sees them. */
+#define ERESTARTSYS    512 /* again, unless a handler without SA_RESTART ran */
+#define ERESTARTNOHAND 514 /* again, unless a handler ran */
+
+/* struct sigaction as the kernel has it. */
+struct guest_sigaction {
+	uint64_t handler; /* or SIG_DFL, SIG_IGN */
+	uint64_t flags;
+	uint64_t restorer;
+	uint64_t mask;
+};
+
+static inline uint64_t sig_bit(int signo)
+{
+	return 1ull << (signo - 1);
+}
+
+/*
+ * (l) lock
+ */
+struct signals {
+	pthread_mutex_t lock;
+	struct guest_sigaction action[GUEST_NSIG + 1]; /* (l) */
+	siginfo_t info[GUEST_NSIG + 1];		       /* (l) of the pending ones */
+	_Atomic uint64_t pending;		       /* written under (l) */
+};
+
+void signals_init(struct signals *signals);
+/* As execve leaves them: handlers are forgotten, what is ignored stays so. */
+void signals_exec(struct thread *thread);
+
+/* Make @info->si_signo pending for @process, unless it is ignored; from any thread. */
+void process_signal(struct process *process, const siginfo_t *info);
+/* A signal that the thread caused and cannot evade: blocked or ignored, it kills. */
+void thread_force_signal(struct thread *thread, const siginfo_t *info);
+
+/* Is there something that a handler or a default action must be run for? */
+bool thread_signal_pending(struct thread *thread);
+/*
+ * Before the guest goes on: run default actions, build the frame of a handler, restart or end the
+ * system call that was interrupted.
+ */
+void thread_deliver_signals(struct thread *thread);
+
+/* Set the mask; what was blocked and is pending is delivered before the guest goes on. */
+void thread_set_blocked(struct thread *thread, uint64_t mask);
+
+/* guest/sigframe.c: the frame on the guest's stack.  => -EFAULT: the stack is not there */
+int sigframe_push(struct thread *thread, const struct guest_sigaction *action,
+		  const siginfo_t *info, uint64_t mask);
+int sigframe_pop(struct thread *thread);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.h - all that one run owns: the machine, the platform, the gate that stops everybody
+ */
+#pragma once
+
+#include <godwit/core.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "platform.h"
+
+struct file_mappings;
+struct process;
+struct thread;
+
+/* Virtual CPUs, by what runs on them. */
+enum world_cpu { CPU_GUEST, CPU_STORM, CPU_MONITOR, NR_CPUS };
+
+enum migration { MIGRATION_OFF, MIGRATION_STORM, MIGRATION_RATE };
+
+/* One system call of a guest thread, as an observer sees it. */
+struct syscall_record {
+	struct thread *thread;
+	long nr;
+	const char *name;
+	const char *format; /* of the arguments, see guest/syscall/table.c; NULL: unknown */
+	const unsigned long *args;
+};
+
+/* Who watches a run; every member may be NULL.  Called from the threads that do the work. */
+struct observer {
+	void *arg;
+	void (*syscall_enter)(void *arg, const struct syscall_record *record);
+	void (*syscall_exit)(void *arg, const struct syscall_record *record, long result);
+	void (*event)(void *arg, const struct gw_event *event);
+};
+
+struct run_options {
+	unsigned long memory; /* bytes */
+	enum migration migration;
+	unsigned long migration_rate; /* pages per second */
+	bool check;
+	uint64_t seed;
+	struct observer observer;
+};
+
+/* How the run went, beyond the program's own end. */
+struct run_result {
+	int status;	    /* what wait(2) would say of the program */
+	bool failed;	    /* Godwit failed and has said so */
+	int start_error;    /* the program could not be started: errno, and Godwit has said so */
+	double wall_seconds;
+	unsigned long syscalls;
+	unsigned long frames_free;
+	unsigned int validations; /* made */
+	struct gw_validation validation; /* the first that found something, or the last */
+	unsigned long counters[GW_NR_COUNTERS];
+	struct platform_stats platform;
+};
+
+/*
+ * The gate: who may touch the machine.  A thread is inside while it runs guest code or calls the
+ * core, and outside while it waits in the host for something else.  world_stop() lets those inside
+ * come to their next world_pass() or world_leave() and keeps everybody out until world_start().
+ *
+ * (l) lock
+ */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int inside;	  /* (l) */
+	bool stopped;	  /* (l) somebody wants everybody out */
+	_Atomic bool ask; /* the same, to be looked at without the lock */
+};
+
+struct world {
+	/* Constant after world_create(). */
+	const struct gw_core *core;
+	struct run_options options;
+	struct platform *platform;
+	struct machine *machine;
+	void *core_memory;
+	size_t core_size;
+	unsigned long nr_frames;
+
+	struct gate gate;
+	struct file_mappings *files; /* own lock */
+	struct process *process;     /* the guest; set before other threads look */
+
+	_Atomic bool ending; /* the guest is gone: the storm and the monitor stop */
+	_Atomic unsigned long named_syscalls[16]; /* bitmap: said not to be supported */
+	_Atomic unsigned int named;		  /* bitmap of enum unsupported */
+};
+
+/* Limits that are named when a program first meets one. */
+enum unsupported {
+	UNSUPPORTED_SHARED_WRITABLE,
+	UNSUPPORTED_MADVISE,
+	UNSUPPORTED_PRCTL,
+	UNSUPPORTED_IOCTL,
+	UNSUPPORTED_FCNTL,
+	UNSUPPORTED_KILL,
+	UNSUPPORTED_MSYNC,
+};
+
+/* => -errno, and Godwit has said why */
+int world_create(const struct run_options *options, struct world **world);
+void world_destroy(struct world *world);
+
+/* True once for each @what: the caller then names it. */
+bool world_first_time(struct world *world, enum unsupported what);
+
+void world_enter(struct world *world);
+void world_leave(struct world *world);
+/* A point where the caller, inside, can be stopped; it holds nothing of the core. */
+void world_pass(struct world *world);
+
+/* Everybody else is outside on return.  => called from outside */
+void world_stop(struct world *world);
+void world_start(struct world *world);
+
+/* Check the whole machine, and keep the first thing found in @result.  => nothing else runs */
+void world_validate(struct world *world, struct run_result *result);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault.h - page faults, one kind per file
+ *
+ * fault.c enters, finds the VMA, grows the stack and dispatches; the others handle one kind each.
+ * They are called with mmap_lock held for read and the tables in place, and return with it held.
+ * FAULT_AGAIN drops it: something slept, and everything must be looked up anew.
+ *
+ * Linux: mm/memory.c (handle_mm_fault), arch/x86/mm/fault.c.
+ */
+#pragma once
+
+#include <godwit/mm.h>
+
+#include "vma.h"
+
+enum fault_step {
+	FAULT_STEP_DONE,
+	FAULT_STEP_AGAIN, /* mmap_lock was dropped */
+	FAULT_STEP_SIGBUS,
+	FAULT_STEP_OOM,
+};
+
+struct vm_fault {
+	struct mm *mm;
+	struct vma *vma;
+	unsigned long addr; /* page aligned */
+	enum gw_access access;
+	pte_t orig;	    /* the entry as it was seen; confirm under the table lock */
+	bool major;	    /* a file was read */
+};
+
+enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
+
+enum fault_step do_anonymous_page(struct vm_fault *fault);
+enum fault_step do_file_fault(struct vm_fault *fault);
+enum fault_step do_wp_page(struct vm_fault *fault);
+enum fault_step do_swap_page(struct vm_fault *fault);

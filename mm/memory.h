@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory.h - changing ranges of page-table entries
+ *
+ * Linux: mm/memory.c (unmap_page_range), mm/mprotect.c (change_protection), mm/mremap.c
+ * (move_page_tables).
+ */
+#pragma once
+
+#include "mmu_gather.h"
+#include "vma.h"
+
+/* Zap the entries of [@start, @end) of @vma; what they named is freed when @tlb finishes. */
+void unmap_page_range(struct mmu_gather *tlb, struct vma *vma, unsigned long start,
+		      unsigned long end);
+
+/* Give the present entries of [@start, @end) the rights of vma->page_prot, and flush. */
+void change_protection(struct vma *vma, unsigned long start, unsigned long end);
+
+/*
+ * Move the entries of [@old, @old + @len) of @vma to @new in @new_vma, which may be the same VMA.
+ * Entries are moved as they are, migration entries too; old translations are flushed.
+ * @rmap_locks: hold the rmap locks of @vma around each table, so that a walker sees an entry at
+ * one place or the other.  exec moves its stack without (see exec/exec.c).
+ * => bytes moved; less than @len when a table could not be allocated
+ */
+enum move_rmap_locks { MOVE_WITHOUT_RMAP_LOCKS, MOVE_WITH_RMAP_LOCKS };
+unsigned long move_page_tables(struct vma *vma, unsigned long old, struct vma *new_vma,
+			       unsigned long new, unsigned long len, enum move_rmap_locks rmap_locks);

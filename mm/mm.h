@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm.h - one address space
+ *
+ * Linux: struct mm_struct; kernel/fork.c (mm_init, mmput).
+ */
+#pragma once
+
+#include <godwit/mm.h>
+
+#include "list.h"
+#include "machine.h"
+#include "pgtable.h"
+#include "sync.h"
+#include "vma_tree.h"
+
+/*
+ * (m) mmap_lock: read to read, write to write
+ * (a) atomic
+ * (c) constant once the address space is in use
+ * (M) machine->mms_lock
+ */
+struct mm {
+	struct machine *machine;  /* (c) */
+	unsigned long id;	  /* (c) from 1, never reused */
+	atomic_t refcount;	  /* (a) users: mm_put() of the last tears it down */
+	atomic_t count;		  /* (a) keeps the struct: 1 for all users together, 1 per mm_grab() */
+	struct list_head mms;	  /* (M) machine->mms */
+	void *user;		  /* (c) whoever runs it */
+	bool dying;		  /* set by exit_mmap() under mmap_lock for write */
+
+	struct rwsem mmap_lock;	  /* serialises changes of VMAs; not page-table entries */
+	struct spinlock page_table_lock; /* LOCK_MM_TABLES: making upper tables, vma->anon_vma */
+	unsigned long pgd_pfn;	  /* (c) */
+	struct vma_tree vmas;	  /* (m) */
+
+	int map_count;		  /* (m) */
+	unsigned long total_vm, data_vm, stack_vm, exec_vm; /* (m) pages */
+	unsigned long locked_vm;  /* (m) pages */
+	atomic_long_t rss_anon, rss_file; /* (a) pages mapped */
+	atomic_t tlb_flush_batched; /* (a) entries replaced whose flush a batch still owes */
+	atomic_long_t nr_tables;  /* (a) page-table frames, the root included */
+
+	unsigned long task_size;  /* (c) */
+	unsigned long mmap_base;  /* (m) where top-down search begins */
+	unsigned long stack_guard_gap; /* (c) bytes, Linux: 256 pages */
+	unsigned long start_code, end_code, start_data, end_data; /* (m) */
+	unsigned long start_brk, brk, start_stack;		  /* (m) */
+	unsigned long arg_start, arg_end, env_start, env_end;	  /* (m) */
+	struct gw_limits limits;  /* (m) */
+};
+
+int mm_create(struct machine *machine, const struct gw_limits *limits, struct mm **mm) __must_check;
+void mm_get(struct mm *mm);
+void mm_put(struct mm *mm);
+
+/*
+ * Keep the struct without keeping the address space alive, as Linux's mmgrab(); and turn that into
+ * a use, as mmget_not_zero(): false when it is being torn down.
+ */
+void mm_grab(struct mm *mm);
+void mm_drop(struct mm *mm);
+bool mm_get_not_zero(struct mm *mm) __must_check;
+
+/* The address space after @prev (NULL: the first) with a use taken; drops the use of @prev. */
+struct mm *mm_next(struct machine *machine, struct mm *prev);
+
+/* Unmap everything; the last user is gone.  Linux: exit_mmap(). */
+void exit_mmap(struct mm *mm);
+
+void mm_info(struct mm *mm, struct gw_mm_info *info);

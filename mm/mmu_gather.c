@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mmu_gather.c - unmapping in batches: clear entries, flush once, then free what they named
+ *
+ * The order is the invariant: a frame or a table goes back only after no translation to it can be
+ * used, and a table also only after a grace period, since walkers hold no lock on the way down.
+ *
+ * Linux: mm/mmu_gather.c, arch/x86/include/asm/tlb.h.
+ */
+#include "mmu_gather.h"
+
+#include "machine.h"
+#include "mm.h"
+
+void tlb_gather_mmu(struct mmu_gather *tlb, struct mm *mm)
+{
+	tlb->mm = mm;
+	tlb->machine = mm->machine;
+	tlb->start = ~0ul;
+	tlb->end = 0;
+	tlb->nr_folios = 0;
+	tlb->nr_tables = 0;
+}
+
+void tlb_note_cleared(struct mmu_gather *tlb, unsigned long addr)
+{
+	tlb->start = min(tlb->start, addr);
+	tlb->end = max(tlb->end, addr + PAGE_SIZE);
+}
+
+bool tlb_remove_folio(struct mmu_gather *tlb, struct folio *folio)
+{
+	tlb->folios[tlb->nr_folios++] = folio;
+	return tlb->nr_folios == MMU_GATHER_BATCH;
+}
+
+void tlb_remove_table(struct mmu_gather *tlb, struct folio *table)
+{
+	tlb->tables[tlb->nr_tables++] = table;
+	if (tlb->nr_tables == MMU_GATHER_BATCH)
+		tlb_flush_mmu(tlb);
+}
+
+void tlb_flush_mmu(struct mmu_gather *tlb)
+{
+	if (tlb->start < tlb->end)
+		flush_tlb_range(tlb->mm, tlb->start, tlb->end, GW_TLB_UNMAP);
+	tlb->start = ~0ul;
+	tlb->end = 0;
+	for (int i = 0; i < tlb->nr_folios; i++)
+		folio_put(tlb->machine, tlb->folios[i]);
+	tlb->nr_folios = 0;
+	for (int i = 0; i < tlb->nr_tables; i++)
+		table_free(tlb->tables[i]);
+	if (tlb->nr_tables)
+		atomic_long_add_return(&tlb->mm->nr_tables, -tlb->nr_tables);
+	tlb->nr_tables = 0;
+}
+
+void tlb_finish_mmu(struct mmu_gather *tlb)
+{
+	tlb_flush_mmu(tlb);
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tlb.c - flushing translations, and the modelled TLBs
+ *
+ * The first part speaks to machine->tlb_ops, whoever they are.  The second is one such world: each
+ * virtual CPU has a small direct-mapped cache that keeps a translation until it is flushed or
+ * displaced, so that a forgotten flush is a stale translation that really gets used.  Loads and
+ * stores of the model go through it.
+ *
+ * Linux: arch/x86/mm/tlb.c, mm/rmap.c (try_to_unmap_flush).
+ */
+#include "tlb.h"
+
+#include "fault.h"
+#include "machine.h"
+#include "mm.h"
+
+/* ---- Flushing -------------------------------------------------------------------------------------- */
+
+void flush_tlb_range(struct mm *mm, unsigned long start, unsigned long end,
+		     enum gw_tlb_flush_kind kind)
+{
+	struct machine *machine = mm->machine;
+	struct gw_tlb_range range = { .mm = mm, .start = start, .end = end };
+
+	count_event(machine, tlb_flush);
+	machine->tlb_ops->flush(machine->tlb_host, &range, 1, kind);
+}
+
+void flush_tlb_batched_pending(struct mm *mm)
+{
+	if (unlikely(atomic_read(&mm->tlb_flush_batched) > 0))
+		flush_tlb_range(mm, 0, mm->task_size, GW_TLB_UNMAP);
+}
+
+static bool extends(const struct gw_tlb_range *last, const struct mm *mm, unsigned long addr)
+{
+	return last->mm == mm && last->end == addr;
+}
+
+void tlb_batch_add(struct tlb_batch *batch, struct mm *mm, unsigned long addr)
+{
+	atomic_inc(&mm->tlb_flush_batched);
+	if (batch->nr && extends(&batch->ranges[batch->nr - 1], mm, addr)) {
+		batch->ranges[batch->nr - 1].end += PAGE_SIZE;
+		return;
+	}
+	if (batch->nr == TLB_BATCH_MAX)
+		tlb_batch_flush(mm->machine, batch);
+	mm_grab(mm);
+	batch->ranges[batch->nr++] =
+		(struct gw_tlb_range){ .mm = mm, .start = addr, .end = addr + PAGE_SIZE };
+}
+
+void tlb_batch_flush(struct machine *machine, struct tlb_batch *batch)
+{
+	if (!batch->nr)
+		return;
+	count_event(machine, tlb_flush_batch);
+	machine->tlb_ops->flush(machine->tlb_host, batch->ranges, batch->nr, GW_TLB_UNMAP);
+	for (int i = 0; i < batch->nr; i++) {
+		struct gw_tlb_range *range = &batch->ranges[i];
+		long nr_pages = (range->end - range->start) >> PAGE_SHIFT;
+
+		atomic_add_return(&range->mm->tlb_flush_batched, -nr_pages);
+		mm_drop(range->mm);
+	}
+	batch->nr = 0;
+}
+
+/* ---- The page walk ------------------------------------------------------------------------------------- */
+
+static bool pte_allows(pte_t pte, enum gw_access access)
+{
+	if (!pte_accessible(pte))
+		return false;
+	switch (access) {
+	case GW_READ:
+		return true;
+	case GW_WRITE:
+		return pte_write(pte);
+	case GW_EXEC:
+		return pte_exec(pte);
+	}
+	return false;
+}
+
+/*
+ * What the walker leaves in the entry: accessed, and dirty for a store.  Where translations do not
+ * report back, the first writable one counts as the store.
+ */
+static pte_t pte_walked(const struct machine *machine, pte_t pte, enum gw_access access)
+{
+	pte = pte_mkyoung(pte);
+	if (access == GW_WRITE || (!machine->tlb_ops->reports_accessed_dirty && pte_write(pte)))
+		pte = pte_mkdirty(pte);
+	return pte;
+}
+
+/* Walk to @ptep for @access and describe the translation. */
+static struct gw_tlb_entry walk_entry(struct machine *machine, pte_t *ptep, unsigned long addr,
+				      enum gw_access access)
+{
+	pte_t old = ptep_get(ptep), pte = pte_walked(machine, old, access);
+
+	ASSERT_MSG(pte_pfn(pte) < machine->nr_guest_frames, "a guest maps frame %lu of %lu",
+		   pte_pfn(pte), machine->nr_guest_frames);
+	if (pte.v != old.v)
+		set_pte(machine, ptep, pte);
+	return (struct gw_tlb_entry){
+		.addr = addr,
+		.pfn = pte_pfn(pte),
+		.write = pte_write(pte),
+		.exec = pte_exec(pte),
+		.dirty = pte_dirty(pte),
+	};
+}
+
+/* Present neighbours of @addr in the same table, in the aligned window of @around pages. */
+static int walk_neighbours(struct machine *machine, pte_t *ptep, unsigned long addr, int around,
+			   struct gw_tlb_entry *entries)
+{
+	unsigned long window = ALIGN_DOWN(addr, (unsigned long)around << PAGE_SHIFT);
+	int nr = 0;
+
+	for (int i = 0; i < around; i++) {
+		unsigned long near = window + ((unsigned long)i << PAGE_SHIFT);
+		pte_t *nearp = ptep + ((long)(near - addr) >> PAGE_SHIFT);
+
+		if (near != addr && pte_accessible(ptep_get(nearp)))
+			entries[nr++] = walk_entry(machine, nearp, near, GW_READ);
+	}
+	return nr;
+}
+
+bool tlb_translate(struct mm *mm, int cpu, unsigned long addr, enum gw_access access, int around)
+{
+	struct machine *machine = mm->machine;
+	struct gw_tlb_entry entries[GW_TLB_FILL_MAX];
+	struct spinlock *ptl;
+	pte_t *ptep;
+	int nr = 1;
+
+	addr &= PAGE_MASK;
+	ptep = pte_offset_map_lock(mm, addr, &ptl);
+	if (!ptep)
+		return false;
+	if (!pte_allows(ptep_get(ptep), access)) {
+		pte_unmap_unlock(ptl);
+		return false;
+	}
+	entries[0] = walk_entry(machine, ptep, addr, access);
+	around = min(around, GW_TLB_FILL_MAX);
+	if (around > 1)
+		nr += walk_neighbours(machine, ptep, addr, around, entries + 1);
+	count_events(machine, tlb_fill, nr);
+	machine->tlb_ops->fill(machine->tlb_host, mm, cpu, entries, nr);
+	pte_unmap_unlock(ptl);
+	return true;
+}
+
+/* ---- The model ---------------------------------------------------------------------------------------------- */
+
+void tlb_model_init(struct machine *machine)
+{
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++)
+		spin_lock_init(&machine->tlbs[cpu].lock, LOCK_TLB);
+}
+
+static struct tlb_entry *tlb_slot(struct tlb *tlb, unsigned long addr)
+{
+	return &tlb->entries[(addr >> PAGE_SHIFT) % TLB_ENTRIES];
+}
+
+/* Give @pte's present value to CPU @cpu. */
+static void model_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_entry *entries,
+		       int nr)
+{
+	struct machine *machine = host;
+	struct tlb *tlb = &machine->tlbs[cpu];
+
+	spin_lock(&tlb->lock);
+	for (int i = nr - 1; i >= 0; i--) /* the wanted one last, so that no neighbour displaces it */
+		*tlb_slot(tlb, entries[i].addr) = (struct tlb_entry){
+			.mm = mm,
+			.addr = entries[i].addr,
+			.pfn = entries[i].pfn,
+			.write = entries[i].write,
+			.exec = entries[i].exec,
+			.dirty = entries[i].dirty,
+		};
+	spin_unlock(&tlb->lock);
+}
+
+static void model_drop(struct tlb_entry *entry, const struct gw_tlb_range *range)
+{
+	if (entry->mm == range->mm && entry->addr >= range->start && entry->addr < range->end)
+		entry->mm = NULL;
+}
+
+static void model_flush_range(struct tlb *tlb, const struct gw_tlb_range *range)
+{
+	unsigned long nr_pages = (range->end - range->start) >> PAGE_SHIFT;
+
+	if (nr_pages >= TLB_ENTRIES) {
+		for (int i = 0; i < TLB_ENTRIES; i++)
+			model_drop(&tlb->entries[i], range);
+		return;
+	}
+	for (unsigned long addr = range->start; addr < range->end; addr += PAGE_SIZE)
+		model_drop(tlb_slot(tlb, addr), range);
+}
+
+/* One interrupt per CPU, for all ranges. */
+static void model_flush(void *host, const struct gw_tlb_range *ranges, int nr,
+			enum gw_tlb_flush_kind kind)
+{
+	struct machine *machine = host;
+
+	(void)kind; /* a translation that may not be writable any more is dropped like any other */
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
+		struct tlb *tlb = &machine->tlbs[cpu];
+
+		spin_lock(&tlb->lock);
+		for (int i = 0; i < nr; i++)
+			model_flush_range(tlb, &ranges[i]);
+		spin_unlock(&tlb->lock);
+	}
+}
+
+static void model_mm_exit(void *host, struct mm *mm)
+{
+	struct machine *machine = host;
+
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
+		struct tlb *tlb = &machine->tlbs[cpu];
+
+		spin_lock(&tlb->lock);
+		for (int i = 0; i < TLB_ENTRIES; i++)
+			ASSERT_MSG(tlb->entries[i].mm != mm,
+				   "CPU %d still translates %lx of a dead address space", cpu,
+				   tlb->entries[i].addr);
+		spin_unlock(&tlb->lock);
+	}
+}
+
+const struct gw_tlb_ops tlb_model_ops = {
+	.reports_accessed_dirty = true,
+	.fill = model_fill,
+	.flush = model_flush,
+	.mm_exit = model_mm_exit,
+};
+
+void tlb_assert_unused(struct machine *machine, unsigned long pfn)
+{
+	if (machine->tlb_ops != &tlb_model_ops || !machine->poison)
+		return;
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
+		struct tlb *tlb = &machine->tlbs[cpu];
+
+		spin_lock(&tlb->lock);
+		for (int i = 0; i < TLB_ENTRIES; i++)
+			ASSERT_MSG(!tlb->entries[i].mm || tlb->entries[i].pfn != pfn,
+				   "frame %lu freed while CPU %d translates %lx to it", pfn, cpu,
+				   tlb->entries[i].addr);
+		spin_unlock(&tlb->lock);
+	}
+}
+
+/* ---- Loads and stores of a modelled CPU ------------------------------------------------------------------------ */
+
+struct tlb_access {
+	struct mm *mm;
+	unsigned long addr;
+	enum gw_access access;
+	void *to;	  /* GW_READ */
+	const void *from; /* GW_WRITE */
+	size_t len;	  /* bytes, within one page */
+};
+
+/* A store through a clean translation goes back to the entry, to set dirty there. */
+static bool translation_allows(const struct tlb_entry *entry, const struct tlb_access *access)
+{
+	return entry->mm == access->mm && entry->addr == (access->addr & PAGE_MASK) &&
+	       (access->access != GW_WRITE || (entry->write && entry->dirty));
+}
+
+/* Use the translation that this CPU has; false: it has none that will do. */
+static bool access_through_tlb(struct machine *machine, const struct tlb_access *access)
+{
+	struct tlb *tlb = &machine->tlbs[task_cpu()];
+	struct tlb_entry *entry = tlb_slot(tlb, access->addr);
+	size_t offset = access->addr & ~PAGE_MASK;
+	bool hit;
+
+	spin_lock(&tlb->lock);
+	hit = translation_allows(entry, access);
+	if (hit) {
+		struct folio *folio = pfn_folio(machine, entry->pfn);
+
+		if (access->access == GW_WRITE)
+			folio_write(machine, folio, offset, access->from, access->len);
+		else
+			folio_read(machine, folio, offset, access->to, access->len);
+	}
+	spin_unlock(&tlb->lock);
+	return hit;
+}
+
+static enum gw_fault access_page(const struct tlb_access *access)
+{
+	struct mm *mm = access->mm;
+
+	while (!access_through_tlb(mm->machine, access)) {
+		enum gw_fault fault;
+
+		if (tlb_translate(mm, task_cpu(), access->addr, access->access, 1))
+			continue;
+		fault = mm_fault(mm, access->addr, access->access);
+		if (fault != GW_FAULT_DONE)
+			return fault;
+	}
+	return GW_FAULT_DONE;
+}
+
+static enum gw_fault access_range(struct tlb_access access, size_t len)
+{
+	while (len) {
+		enum gw_fault fault;
+
+		access.len = min(len, PAGE_SIZE - (access.addr & ~PAGE_MASK));
+		fault = access_page(&access);
+		if (fault != GW_FAULT_DONE)
+			return fault;
+		len -= access.len;
+		access.addr += access.len;
+		if (access.access == GW_WRITE)
+			access.from = (const char *)access.from + access.len;
+		else
+			access.to = (char *)access.to + access.len;
+	}
+	return GW_FAULT_DONE;
+}
+
+enum gw_fault tlb_load(struct mm *mm, unsigned long addr, void *to, size_t len)
+{
+	return access_range((struct tlb_access){ .mm = mm, .addr = addr, .access = GW_READ, .to = to },
+			    len);
+}
+
+enum gw_fault tlb_store(struct mm *mm, unsigned long addr, const void *from, size_t len)
+{
+	return access_range(
+		(struct tlb_access){ .mm = mm, .addr = addr, .access = GW_WRITE, .from = from }, len);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vma.h - one range of an address space with one set of attributes
+ *
+ * vma.c is the only writer of a VMA's bounds.  Every change of bounds happens in three steps:
+ * check and reserve (tree nodes, VMAs, chains), then under the rmap locks take the VMA out of the
+ * interval trees, change it, put it back and publish the new tree, then account.
+ *
+ * Linux: mm/vma.c, mm/mmap.c, include/linux/mm.h.
+ */
+#pragma once
+
+#include <godwit/mm.h>
+
+#include "anon_vma.h"
+#include "mm.h"
+
+/* Linux's values, for those who read them in a debugger. */
+enum vma_flags {
+	VM_NONE = 0,
+	VM_READ = 0x1,
+	VM_WRITE = 0x2,
+	VM_EXEC = 0x4,
+	VM_SHARED = 0x8,
+	VM_MAYREAD = 0x10,
+	VM_MAYWRITE = 0x20,
+	VM_MAYEXEC = 0x40,
+	VM_MAYSHARE = 0x80,
+	VM_GROWSDOWN = 0x100,
+	VM_LOCKED = 0x2000,
+	VM_SEQ_READ = 0x8000,
+	VM_RAND_READ = 0x10000,
+	VM_DONTCOPY = 0x20000,
+	VM_DONTEXPAND = 0x40000,
+	VM_ACCOUNT = 0x100000,
+	VM_NORESERVE = 0x200000,
+	VM_SOFTDIRTY = 0x8000000,
+};
+
+#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_STACK_FLAGS	(VM_GROWSDOWN | VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT)
+
+/*
+ * exec is still building this stack at a temporary place.  Two hints that nobody can ask for
+ * together, so that no flag is spent.  Linux a8bef8ff6ea1 ("mm: migration: avoid race between
+ * shift_arg_pages() and rmap_walk() during migration by not migrating temporary stacks").
+ */
+#define VM_STACK_INCOMPLETE_SETUP (VM_RAND_READ | VM_SEQ_READ)
+
+/*
+ * (c) constant from insertion to removal
+ * (m) mm->mmap_lock for write to write, for read to read
+ * (r) the rmap locks as well, to write: walkers may be looking
+ * (t) mm->page_table_lock as well, to set from NULL; cleared at removal
+ */
+struct vma {
+	struct mm *mm;		/* (c) */
+	unsigned long start;	/* (m,r) inclusive, page aligned */
+	unsigned long end;	/* (m,r) exclusive */
+	unsigned long pgoff;	/* (m,r) of start in the object, in pages; anonymous: start >> 12 at birth */
+	unsigned long flags;	/* (m) enum vma_flags; read without the lock by rmap walkers */
+	pgprot_t page_prot;	/* (m) follows flags */
+	struct mapping *mapping; /* (c) a reference, or NULL: anonymous */
+	struct anon_vma *anon_vma;	   /* (m,t) */
+	struct list_head anon_vma_chain;   /* (m,t) anon_vma_chain.same_vma */
+	struct interval_node i_mmap_node;  /* mapping->i_mmap_lock */
+	struct rcu_head rcu;
+};
+
+static inline bool vma_is_anon(const struct vma *vma)
+{
+	return !vma->mapping;
+}
+
+/* Between exec's making of the stack and the end of shift_arg_pages(). */
+static inline bool vma_is_temporary_stack(const struct vma *vma)
+{
+	unsigned long flags = READ_ONCE(vma->flags);
+
+	return (flags & VM_GROWSDOWN) &&
+	       (flags & VM_STACK_INCOMPLETE_SETUP) == VM_STACK_INCOMPLETE_SETUP;
+}
+
+static inline unsigned long vma_pages(const struct vma *vma)
+{
+	return (vma->end - vma->start) >> PAGE_SHIFT;
+}
+
+/* The page offset of @addr in the VMA's object: what folio->index holds. */
+static inline unsigned long linear_page_index(const struct vma *vma, unsigned long addr)
+{
+	return ((addr - vma->start) >> PAGE_SHIFT) + vma->pgoff;
+}
+
+pgprot_t vm_get_page_prot(unsigned long flags);
+
+/* ---- Finding; mmap_lock held for read or write -------------------------------------------------- */
+
+/* The first VMA that ends above @addr; NULL: none.  Linux: find_vma(). */
+struct vma *vma_find(struct mm *mm, unsigned long addr);
+/* The VMA that contains @addr, or NULL. */
+struct vma *vma_lookup(struct mm *mm, unsigned long addr);
+struct vma *vma_next(struct mm *mm, const struct vma *vma);
+struct vma *vma_prev(struct mm *mm, const struct vma *vma);
+/* The first VMA that overlaps [@start, @end), or NULL. */
+struct vma *vma_intersection(struct mm *mm, unsigned long start, unsigned long end);
+
+#define for_each_vma(mm_, vma) for (vma = vma_find(mm_, 0); vma; vma = vma_next(mm_, vma))
+#define for_each_vma_range(mm_, vma, start_, end_)                                                 \
+	for (vma = vma_find(mm_, start_); vma && vma->start < (end_); vma = vma_next(mm_, vma))
+
+/* vma->start less the guard gap that a growing stack keeps below itself. */
+unsigned long vma_start_gap(const struct vma *vma);
+
+/* ---- Changing; mmap_lock held for write --------------------------------------------------------- */
+
+/* A VMA that is in no tree; freed with vma_free(). */
+struct vma *vma_alloc(struct mm *mm) __must_check;
+void vma_free(struct vma *vma);
+
+/* Link @vma into the tree, its mapping's interval tree, and the accounts.  => -ENOMEM */
+int vma_insert(struct mm *mm, struct vma *vma) __must_check;
+
+/*
+ * Split @vma at @addr; @vma keeps the lower part.
+ * => -ENOMEM, also when the address space has max_map_count VMAs
+ */
+int vma_split(struct mm *mm, struct vma *vma, unsigned long addr) __must_check;
+
+/*
+ * A new range [@start, @end) with these attributes: grow a neighbour over it, or both into one,
+ * where Linux's rules allow.  => the VMA that covers it now, or NULL: make a new one
+ */
+struct vma *vma_merge_new(struct mm *mm, unsigned long start, unsigned long end,
+			  unsigned long flags, struct mapping *mapping, unsigned long pgoff);
+
+/*
+ * Give [@start, @end), which lies inside @vma, the flags @flags: split and merge as needed.
+ * => *@result covers the range and has them; -ENOMEM, nothing changed
+ */
+int vma_modify_flags(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+		     unsigned long flags, struct vma **result) __must_check;
+
+/*
+ * Move @vma's bounds outwards, or inwards; nothing else may be in the way.
+ * Linux: vma_expand(), vma_shrink(), the two vma_adjust() calls of 2010.
+ * => -ENOMEM, nothing changed
+ */
+int vma_expand(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+	       unsigned long pgoff) __must_check;
+int vma_shrink(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+	       unsigned long pgoff) __must_check;
+
+/*
+ * Grow a VM_GROWSDOWN @vma so that it contains @addr.  Linux: expand_downwards().
+ * => -ENOMEM: a limit or the guard gap forbids it; nothing changed
+ */
+int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr) __must_check;
+
+/*
+ * A place for @len bytes: @addr itself if it is free, else top down below mm->mmap_base, else
+ * bottom up.  Linux: get_unmapped_area(), without its file hook.
+ * => an address, or -ENOMEM, -EINVAL, -EPERM
+ */
+long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len, int flags);
+
+/*
+ * Take every VMA of [@start, @end) out, splitting at the ends, unmap its pages and free tables.
+ * munmap(2) and mmap(MAP_FIXED) share it.  => -ENOMEM, nothing changed
+ */
+int do_munmap(struct mm *mm, unsigned long start, unsigned long len) __must_check;
+
+/* The operations of <godwit/core.h>. */
+long mm_mmap(struct mm *mm, const struct gw_mmap *args);
+int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len);
+int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot);
+unsigned long mm_brk(struct mm *mm, unsigned long brk);
+void mm_maps(struct mm *mm, void (*line)(void *arg, const struct gw_maps_line *line), void *arg);
+
+/* mprotect_fixup(): flags and entries of one VMA's range; exec uses it for its stack. */
+int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned long start,
+		   unsigned long end, unsigned long flags) __must_check;
+
+/* May @nr_pages more be mapped with @flags?  RLIMIT_AS, RLIMIT_DATA. */
+bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long nr_pages);
+void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);
+
+/* Take @vma, in no tree any more, off rmap, and free it.  exit_mmap() and munmap use it. */
+void vma_remove_rmap_and_free(struct vma *vma);
