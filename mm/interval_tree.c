@@ -7,6 +7,7 @@
  */
 #include "interval_tree.h"
 
+#undef RB_AUGMENT
 #define RB_AUGMENT(node) subtree_refresh(node)
 
 static void subtree_refresh(struct interval_node *node);
