@@ -24,7 +24,8 @@ struct shebang {
 };
 
 static int parse_shebang(const char *buf, struct shebang *line);
-static int push_interpreter(struct binprm *bprm, const char *name, const char *arg);
+static int push_interpreter(struct binprm *bprm, const char *name, size_t name_len,
+			    const char *arg);
 
 int load_script(struct binprm *bprm)
 {
@@ -40,7 +41,7 @@ int load_script(struct binprm *bprm)
 	memcpy(line, bprm->buf, BINPRM_BUF_SIZE);
 	line[parts.name_end] = '\0';
 	line[parts.arg_end] = '\0';
-	return push_interpreter(bprm, line + parts.name,
+	return push_interpreter(bprm, line + parts.name, parts.name_end - parts.name,
 				parts.arg < parts.arg_end ? line + parts.arg : NULL);
 }
 
@@ -48,7 +49,7 @@ int load_script(struct binprm *bprm)
  * The script's path takes the place of argv[0], then come the argument and the interpreter's name,
  * each below the one before, as strings are stored from the top down.
  */
-static int push_interpreter(struct binprm *bprm, const char *name, const char *arg)
+static int push_interpreter(struct binprm *bprm, const char *name, size_t name_len, const char *arg)
 {
 	int err;
 
@@ -69,7 +70,7 @@ static int push_interpreter(struct binprm *bprm, const char *name, const char *a
 	if (err)
 		return err;
 	bprm->argc++;
-	memcpy(bprm->interp, name, (size_t)((const char *)memchr(name, '\0', BINPRM_BUF_SIZE) - name) + 1);
+	memcpy(bprm->interp, name, name_len + 1);
 	return open_exec(bprm, name, &bprm->interpreter);
 }
 

@@ -15,6 +15,9 @@
 #include "list.h"
 #include "sync.h"
 
+struct machine;
+struct kmem_slab;
+
 enum kmem_flags {
 	KMEM_TYPE_STABLE = 1 << 0,
 };
@@ -29,7 +32,7 @@ struct kmem_cache {
 	struct list_head full;
 	unsigned long nr_objects;   /* handed out */
 	unsigned long nr_slabs;
-	unsigned long nr_empty;	    /* slabs on @partial with no object handed out */
+	struct kmem_slab *spare;    /* the slab on @partial that is kept without objects, or NULL */
 	unsigned int slab_order;    /* constant: a slab is 2^slab_order frames */
 	unsigned int slab_objects;  /* constant: objects in a slab */
 };
