@@ -65,6 +65,11 @@ void platform_process_set_mm(struct platform_process *process, struct mm *mm);
 greg_t *platform_gregs(struct platform_thread *thread);
 /* Registers, floating point included, as execve leaves them. */
 void platform_reset_regs(struct platform_thread *thread, unsigned long entry, unsigned long sp);
+/*
+ * Its floating-point state in place, as the host's signal frame holds it: an XSAVE block with the
+ * software bytes of struct _fpx_sw_bytes at 464, and its size without the closing magic number.
+ */
+void *platform_fpstate(struct platform_thread *thread, size_t *size_bytes);
 /* Set FS or GS base (ARCH_SET_FS, ARCH_SET_GS) before the next instruction. */
 void platform_set_segment_base(struct platform_thread *thread, int which, unsigned long base);
 
