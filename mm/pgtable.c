@@ -96,6 +96,12 @@ pte_t *pte_offset_lockless(struct mm *mm, unsigned long addr)
 
 pte_t *pte_offset_map_lock(struct mm *mm, unsigned long addr, struct spinlock **ptl)
 {
+	return pte_offset_map_lock_nested(mm, addr, ptl, LOCK_PLAIN);
+}
+
+pte_t *pte_offset_map_lock_nested(struct mm *mm, unsigned long addr, struct spinlock **ptl,
+				  enum lock_subclass subclass)
+{
 	rcu_read_lock();
 	for (;;) {
 		pte_t *pmdp = pmd_offset(mm, addr);
@@ -106,7 +112,7 @@ pte_t *pte_offset_map_lock(struct mm *mm, unsigned long addr, struct spinlock **
 			break;
 		entries = table_entries(mm->machine, pmd);
 		*ptl = &core_folio(mm->machine, entries)->table.lock;
-		spin_lock(*ptl);
+		spin_lock_nested(*ptl, subclass);
 		if (likely(ptep_get_lockless(pmdp).v == pmd.v))
 			return &entries[table_index(addr, PAGE_SHIFT)];
 		spin_unlock(*ptl); /* the table was taken out meanwhile */

@@ -214,6 +214,8 @@ pte_t ptep_get_and_clear(struct machine *machine, pte_t *ptep);
  * Unlock with pte_unmap_unlock().
  */
 pte_t *pte_offset_map_lock(struct mm *mm, unsigned long addr, struct spinlock **ptl);
+pte_t *pte_offset_map_lock_nested(struct mm *mm, unsigned long addr, struct spinlock **ptl,
+				  enum lock_subclass subclass);
 void pte_unmap_unlock(struct spinlock *ptl);
 /* The same without the lock; the caller's locks keep the table alive. */
 pte_t *pte_offset_lockless(struct mm *mm, unsigned long addr);

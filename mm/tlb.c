@@ -27,10 +27,10 @@ void flush_tlb_range(struct mm *mm, unsigned long start, unsigned long end,
 	machine->tlb_ops->flush(machine->tlb_host, &range, 1, kind);
 }
 
-void flush_tlb_batched_pending(struct mm *mm)
+void flush_tlb_batched_pending(struct mm *mm, unsigned long start, unsigned long end)
 {
 	if (unlikely(atomic_read(&mm->tlb_flush_batched) > 0))
-		flush_tlb_range(mm, 0, mm->task_size, GW_TLB_UNMAP);
+		flush_tlb_range(mm, start, end, GW_TLB_UNMAP);
 }
 
 static bool extends(const struct gw_tlb_range *last, const struct mm *mm, unsigned long addr)
@@ -69,21 +69,6 @@ void tlb_batch_flush(struct machine *machine, struct tlb_batch *batch)
 }
 
 /* ---- The page walk ------------------------------------------------------------------------------------- */
-
-static bool pte_allows(pte_t pte, enum gw_access access)
-{
-	if (!pte_accessible(pte))
-		return false;
-	switch (access) {
-	case GW_READ:
-		return true;
-	case GW_WRITE:
-		return pte_write(pte);
-	case GW_EXEC:
-		return pte_exec(pte);
-	}
-	return false;
-}
 
 /*
  * What the walker leaves in the entry: accessed, and dirty for a store.  Where translations do not

@@ -49,10 +49,26 @@ void tlb_batch_flush(struct machine *machine, struct tlb_batch *batch);
 
 /*
  * Somebody's batch may owe flushes for @mm: whoever changes entries under a table lock and relies
- * on "none means nobody can use it" flushes first.  Linux: flush_tlb_batched_pending(),
+ * on "none means nobody can use it" flushes its range first.  Linux: flush_tlb_batched_pending(),
  * 3ea277194dae ("mm, mprotect: flush TLB if potentially racing with a parallel reclaim ...").
  */
-void flush_tlb_batched_pending(struct mm *mm);
+void flush_tlb_batched_pending(struct mm *mm, unsigned long start, unsigned long end);
+
+/* Does a page walk with this entry allow @access? */
+static inline bool pte_allows(pte_t pte, enum gw_access access)
+{
+	if (!pte_accessible(pte))
+		return false;
+	switch (access) {
+	case GW_READ:
+		return true;
+	case GW_WRITE:
+		return pte_write(pte);
+	case GW_EXEC:
+		return pte_exec(pte);
+	}
+	return false;
+}
 
 void tlb_model_init(struct machine *machine);
 /* The frame is being freed: panic if any CPU could still use a translation to it. */

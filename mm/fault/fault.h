@@ -36,3 +36,11 @@ enum fault_step do_anonymous_page(struct vm_fault *fault);
 enum fault_step do_file_fault(struct vm_fault *fault);
 enum fault_step do_wp_page(struct vm_fault *fault);
 enum fault_step do_swap_page(struct vm_fault *fault);
+
+/*
+ * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is; the reference of
+ * the allocation goes to the entry.  Where a page was mapped before, its translation is flushed and
+ * its reference and map count become the caller's to drop.
+ * => false: the entry is not fault->orig any more; @folio is gone
+ */
+bool map_anon_folio(struct vm_fault *fault, struct folio *folio);

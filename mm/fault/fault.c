@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fault.c - page faults: finding the VMA, growing the stack, choosing the kind
+ *
+ * What the page tables say is only a hint here: each kind of fault prepares what it needs without
+ * a lock on them, takes the table lock, and goes on only if the entry is still what it was.  If it
+ * is not, another fault or a migration was faster; the processor tries again and may fault again.
+ *
+ * Locks: mmap_lock for read; for write while a stack grows.
+ * Linux: arch/x86/mm/fault.c (do_user_addr_fault), mm/memory.c (handle_pte_fault).
+ */
+#include "fault.h"
+
+#include "machine.h"
+#include "mm.h"
+#include "tlb.h"
+
+static enum gw_fault find_vma_for_fault(struct vm_fault *fault);
+static bool access_allowed(const struct vm_fault *fault);
+static enum fault_step handle_pte_fault(struct vm_fault *fault);
+static enum gw_fault fault_result(enum fault_step step);
+static void report_fault(const struct vm_fault *fault, enum gw_fault result);
+
+/* One try; FAULT_STEP_AGAIN comes back with mmap_lock dropped. */
+static enum fault_step try_fault(struct vm_fault *fault, enum gw_fault *result)
+{
+	enum fault_step step;
+
+	*result = find_vma_for_fault(fault);
+	if (*result == GW_FAULT_DONE && !access_allowed(fault))
+		*result = GW_FAULT_ACCERR;
+	if (*result != GW_FAULT_DONE) {
+		up_read(&fault->mm->mmap_lock);
+		return FAULT_STEP_DONE;
+	}
+	step = handle_pte_fault(fault);
+	if (step == FAULT_STEP_AGAIN)
+		return step;
+	up_read(&fault->mm->mmap_lock);
+	*result = fault_result(step);
+	return step;
+}
+
+enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access)
+{
+	struct vm_fault fault = { .mm = mm, .addr = addr & PAGE_MASK, .access = access };
+	enum gw_fault result;
+
+	do {
+		down_read(&mm->mmap_lock);
+	} while (try_fault(&fault, &result) == FAULT_STEP_AGAIN);
+
+	count_event(mm->machine, pgfault);
+	if (fault.major)
+		count_event(mm->machine, pgmajfault);
+	report_fault(&fault, result);
+	return result;
+}
+
+/* ---- Which VMA --------------------------------------------------------------------------------------- */
+
+/* @addr lies below a stack: grow it.  mmap_lock is held for read before and after. */
+static enum gw_fault grow_stack(struct vm_fault *fault)
+{
+	struct mm *mm = fault->mm;
+	struct vma *vma;
+	bool grown = false;
+
+	up_read(&mm->mmap_lock);
+	down_write(&mm->mmap_lock);
+	vma = vma_find(mm, fault->addr);
+	if (vma && vma->start > fault->addr && (vma->flags & VM_GROWSDOWN))
+		grown = expand_stack(mm, vma, fault->addr) == 0;
+	if (grown)
+		count_event(mm->machine, fault_stack);
+	downgrade_write(&mm->mmap_lock);
+	fault->vma = vma_lookup(mm, fault->addr);
+	return fault->vma ? GW_FAULT_DONE : GW_FAULT_MAPERR;
+}
+
+static enum gw_fault find_vma_for_fault(struct vm_fault *fault)
+{
+	fault->vma = vma_find(fault->mm, fault->addr);
+	if (!fault->vma)
+		return GW_FAULT_MAPERR;
+	if (fault->vma->start <= fault->addr)
+		return GW_FAULT_DONE;
+	if (!(fault->vma->flags & VM_GROWSDOWN))
+		return GW_FAULT_MAPERR;
+	return grow_stack(fault);
+}
+
+/* On x86 what may be written or executed may be read. */
+static bool access_allowed(const struct vm_fault *fault)
+{
+	unsigned long flags = fault->vma->flags;
+
+	switch (fault->access) {
+	case GW_READ:
+		return flags & VM_ACCESS_FLAGS;
+	case GW_WRITE:
+		return flags & VM_WRITE;
+	case GW_EXEC:
+		return flags & VM_EXEC;
+	}
+	return false;
+}
+
+/* ---- Which kind --------------------------------------------------------------------------------------- */
+
+/*
+ * The entry allows the access: it was changed since the processor looked, or the processor's
+ * translation is older than the entry.
+ */
+static enum fault_step do_spurious_fault(struct vm_fault *fault)
+{
+	struct machine *machine = fault->mm->machine;
+	struct spinlock *ptl;
+	pte_t *ptep, pte;
+
+	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
+	if (!ptep)
+		return FAULT_STEP_DONE;
+	pte = ptep_get(ptep);
+	if (pte.v == fault->orig.v) {
+		pte = pte_mkyoung(pte);
+		if (fault->access == GW_WRITE)
+			pte = pte_mkdirty(pte);
+		if (pte.v != fault->orig.v)
+			set_pte(machine, ptep, pte);
+	}
+	pte_unmap_unlock(ptl);
+	count_event(machine, fault_spurious);
+	return FAULT_STEP_DONE;
+}
+
+static enum fault_step handle_pte_fault(struct vm_fault *fault)
+{
+	pte_t *ptep;
+
+	if (pte_alloc(fault->mm, fault->addr))
+		return FAULT_STEP_OOM;
+	ptep = pte_offset_lockless(fault->mm, fault->addr);
+	fault->orig = ptep_get_lockless(ptep);
+	if (pte_none(fault->orig))
+		return vma_is_anon(fault->vma) ? do_anonymous_page(fault) : do_file_fault(fault);
+	if (!pte_present(fault->orig))
+		return do_swap_page(fault);
+	if (fault->access == GW_WRITE && !pte_write(fault->orig))
+		return do_wp_page(fault);
+	return do_spurious_fault(fault);
+}
+
+static enum gw_fault fault_result(enum fault_step step)
+{
+	switch (step) {
+	case FAULT_STEP_DONE:
+	case FAULT_STEP_AGAIN:
+		return GW_FAULT_DONE;
+	case FAULT_STEP_SIGBUS:
+		return GW_FAULT_SIGBUS;
+	case FAULT_STEP_OOM:
+		return GW_FAULT_OOM;
+	}
+	panic("fault step %d", step);
+}
+
+static void report_fault(const struct vm_fault *fault, enum gw_fault result)
+{
+	const struct gw_event event = {
+		.kind = GW_EVENT_FAULT,
+		.mm_id = fault->mm->id,
+		.addr = fault->addr,
+		.arg = { fault->access, result },
+	};
+
+	machine_event(fault->mm->machine, &event);
+}

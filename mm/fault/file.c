@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * file.c - the first access to a page of a file
+ *
+ * A read maps the page cache's folio, read-only, and its cached neighbours with it; a write to a
+ * private mapping gets a copy at once.  The reference that the page cache gave keeps migration from
+ * replacing the folio until the entry has its own.
+ *
+ * Linux: do_read_fault(), do_cow_fault(), do_fault_around(), mm/memory.c.  Shared mappings that
+ * may be written are refused by mmap().
+ */
+#include "fault.h"
+#include "filemap.h"
+#include "machine.h"
+#include "rmap.h"
+
+#include <errno.h>
+
+#define FAULT_AROUND_PAGES 16 /* Linux: fault_around_bytes, 64 KiB */
+
+static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **folio);
+static void map_file_folio(struct vm_fault *fault, struct folio *folio);
+static enum fault_step do_cow_fault(struct vm_fault *fault, struct folio *folio);
+static void map_cached_neighbours(struct vm_fault *fault);
+
+enum fault_step do_file_fault(struct vm_fault *fault)
+{
+	struct machine *machine = fault->mm->machine;
+	enum fault_step step;
+	struct folio *folio;
+
+	step = get_file_folio(fault, &folio);
+	if (step != FAULT_STEP_DONE)
+		return step;
+	if (fault->access == GW_WRITE) {
+		step = do_cow_fault(fault, folio);
+	} else {
+		map_file_folio(fault, folio);
+		map_cached_neighbours(fault);
+	}
+	folio_put(machine, folio);
+	return step;
+}
+
+static unsigned long file_pages(const struct mapping *mapping)
+{
+	return (mapping_size(mapping) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **folio)
+{
+	struct mapping *mapping = fault->vma->mapping;
+	unsigned long pgoff = linear_page_index(fault->vma, fault->addr);
+	bool major = false;
+	int err;
+
+	if (pgoff >= file_pages(mapping))
+		return FAULT_STEP_SIGBUS;
+	err = filemap_read_folio(mapping, pgoff, folio, &major);
+	fault->major |= major;
+	if (err)
+		return err == -ENOMEM ? FAULT_STEP_OOM : FAULT_STEP_SIGBUS;
+	return FAULT_STEP_DONE;
+}
+
+/* Under the table lock, into an entry that is none. */
+static void set_file_pte(struct vm_fault *fault, pte_t *ptep, struct folio *folio)
+{
+	struct machine *machine = fault->mm->machine;
+
+	folio_get(folio);
+	folio_add_file_rmap(folio);
+	atomic_long_add_return(&fault->mm->rss_file, 1);
+	set_pte(machine, ptep,
+		pte_mkyoung(mk_pte(folio_pfn(machine, folio), fault->vma->page_prot)));
+	count_event(machine, fault_file);
+}
+
+static void map_file_folio(struct vm_fault *fault, struct folio *folio)
+{
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
+	if (!ptep)
+		return;
+	if (pte_none(ptep_get(ptep)))
+		set_file_pte(fault, ptep, folio);
+	pte_unmap_unlock(ptl);
+}
+
+static enum fault_step do_cow_fault(struct vm_fault *fault, struct folio *folio)
+{
+	struct machine *machine = fault->mm->machine;
+	struct folio *copy;
+
+	if (anon_vma_prepare(fault->vma))
+		return FAULT_STEP_OOM;
+	copy = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
+	if (!copy)
+		return FAULT_STEP_OOM;
+	folio_copy(machine, copy, folio);
+	folio_set(copy, PG_uptodate);
+	if (map_anon_folio(fault, copy))
+		count_event(machine, fault_cow);
+	return FAULT_STEP_DONE;
+}
+
+/* ---- Around ------------------------------------------------------------------------------------------ */
+
+/*
+ * The folio lock keeps migration and reading out between the look at the folio and the entry that
+ * maps it; a folio that is locked by somebody is left for a fault of its own.
+ */
+static void map_neighbour(struct vm_fault *fault, pte_t *ptep, unsigned long addr)
+{
+	struct machine *machine = fault->mm->machine;
+	struct folio *folio;
+
+	if (!pte_none(ptep_get(ptep)))
+		return;
+	folio = filemap_get_folio(fault->vma->mapping, linear_page_index(fault->vma, addr));
+	if (!folio)
+		return;
+	if (folio_trylock(folio)) {
+		if (folio_test(folio, PG_uptodate) && folio_mapping(folio) == fault->vma->mapping)
+			set_file_pte(fault, ptep, folio);
+		folio_unlock(folio);
+	}
+	folio_put(machine, folio);
+}
+
+/* The aligned window around the page, within the VMA, the file and so the table. */
+static void map_cached_neighbours(struct vm_fault *fault)
+{
+	struct vma *vma = fault->vma;
+	unsigned long window = FAULT_AROUND_PAGES << PAGE_SHIFT;
+	unsigned long nr_pages = min(file_pages(vma->mapping) - vma->pgoff, vma_pages(vma));
+	unsigned long start = max(ALIGN_DOWN(fault->addr, window), vma->start);
+	unsigned long end = min(ALIGN_DOWN(fault->addr, window) + window,
+				vma->start + (nr_pages << PAGE_SHIFT));
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	ptep = pte_offset_map_lock(fault->mm, start, &ptl);
+	if (!ptep)
+		return;
+	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, ptep++)
+		map_neighbour(fault, ptep, addr);
+	pte_unmap_unlock(ptl);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/*
+ * memory.c - changing ranges of page-table entries: zap, protect, move
+ *
+ * The rule is one: an entry is changed under its table lock, then translations are flushed, and
+ * only then is the frame freed, or its new rights relied upon, or the last lock dropped that keeps
+ * the frame where it is.  A migration batch may have replaced entries without having flushed yet,
+ * so whoever takes a table lock here and counts on "not present means not in use" flushes the range
+ * first if the address space has such a debt.
+ *
+ * Locks: mmap_lock (write, except to zap), rmap locks for a move that needs them, page table.
+ * Linux: mm/memory.c (zap_pte_range), mm/mprotect.c (change_pte_range), mm/mremap.c (move_ptes).
+ */
+#include "memory.h"
+
+#include "filemap.h"
+#include "machine.h"
+#include "migrate.h"
+#include "rmap.h"
+
+/* One table's share of a range. */
+static unsigned long pmd_addr_end(unsigned long addr, unsigned long end)
+{
+	unsigned long next = (addr + PMD_SIZE) & ~(PMD_SIZE - 1);
+
+	return next - 1 < end - 1 ? next : end;
+}
+
+static void rss_add(struct mm *mm, const struct folio *folio, long nr)
+{
+	atomic_long_add_return(folio_anon(folio) ? &mm->rss_anon : &mm->rss_file, nr);
+}
+
+/* ---- Zap ------------------------------------------------------------------------------------------- */
+
+/* True: the gather is full. */
+static bool zap_present_pte(struct mmu_gather *tlb, pte_t pte, unsigned long addr)
+{
+	struct machine *machine = tlb->machine;
+	struct folio *folio = pfn_folio(machine, pte_pfn(pte));
+
+	tlb_note_cleared(tlb, addr);
+	if (folio == machine->zero_folio)
+		return false;
+	if (pte_dirty(pte))
+		folio_set(folio, PG_dirty);
+	folio_remove_rmap(folio);
+	rss_add(tlb->mm, folio, -1);
+	return tlb_remove_folio(tlb, folio);
+}
+
+/* Up to @end, or until the gather is full; returns how far it came. */
+static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end)
+{
+	struct mm *mm = tlb->mm;
+	struct spinlock *ptl;
+	bool full = false;
+	pte_t *ptep;
+
+	ptep = pte_offset_map_lock(mm, addr, &ptl);
+	if (!ptep)
+		return end;
+	flush_tlb_batched_pending(mm, addr, end);
+	for (; addr < end && !full; addr += PAGE_SIZE, ptep++) {
+		pte_t pte = ptep_get(ptep);
+
+		if (pte_none(pte))
+			continue;
+		ptep_get_and_clear(tlb->machine, ptep);
+		if (pte_present(pte))
+			full = zap_present_pte(tlb, pte, addr);
+		else /* the folio is counted as mapped here until the second walk finds nothing */
+			rss_add(mm, migration_pte_folio(tlb->machine, pte), -1);
+	}
+	pte_unmap_unlock(ptl);
+	return addr;
+}
+
+void unmap_page_range(struct mmu_gather *tlb, struct vma *vma, unsigned long start,
+		      unsigned long end)
+{
+	ASSERT(start < end && start >= vma->start && end <= vma->end);
+	while (start < end) {
+		unsigned long next = pmd_addr_end(start, end);
+
+		start = zap_pte_range(tlb, start, next);
+		if (start < next)
+			tlb_flush_mmu(tlb);
+	}
+}
+
+/* ---- Protect ------------------------------------------------------------------------------------------ */
+
+struct protection_change {
+	struct vma *vma;
+	struct machine *machine;
+	bool lost_write; /* some entry lost the right to write */
+	bool lost_more;	 /* or to read or to execute */
+};
+
+/* A private page that nobody else can have may be written at once.  Linux: can_change_pte_writable(). */
+static bool may_write_at_once(const struct protection_change *change, pte_t pte)
+{
+	struct folio *folio = pfn_folio(change->machine, pte_pfn(pte));
+
+	return (change->vma->flags & VM_WRITE) && folio_anon(folio) &&
+	       folio_test(folio, PG_anon_exclusive);
+}
+
+static void change_present_pte(struct protection_change *change, pte_t *ptep)
+{
+	pte_t old = ptep_get(ptep);
+	pte_t new = pte_modify(old, change->vma->page_prot);
+
+	if (may_write_at_once(change, new))
+		new = pte_mkwrite(new);
+	change->lost_write |= pte_write(old) && !pte_write(new);
+	change->lost_more |= (pte_accessible(old) && !pte_accessible(new)) ||
+			     (pte_exec(old) && !pte_exec(new));
+	if (new.v != old.v)
+		set_pte(change->machine, ptep, new);
+}
+
+/* Its frame will come back with the rights of the VMA, but a write entry says it may be written. */
+static void change_migration_pte(struct protection_change *change, pte_t *ptep)
+{
+	pte_t entry = ptep_get(ptep);
+	struct folio *folio = migration_pte_folio(change->machine, entry);
+	enum swp_type type = folio_anon(folio) ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
+
+	if (!pte_is_migration_write(entry) || (change->vma->flags & VM_WRITE))
+		return;
+	entry = pte_clear_bits(entry, 31ull << SWP_TYPE_SHIFT);
+	set_pte(change->machine, ptep, pte_set_bits(entry, (uint64_t)type << SWP_TYPE_SHIFT));
+}
+
+static void change_pte_range(struct protection_change *change, unsigned long addr,
+			     unsigned long end)
+{
+	struct mm *mm = change->vma->mm;
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	ptep = pte_offset_map_lock(mm, addr, &ptl);
+	if (!ptep)
+		return;
+	flush_tlb_batched_pending(mm, addr, end);
+	for (; addr < end; addr += PAGE_SIZE, ptep++) {
+		pte_t pte = ptep_get(ptep);
+
+		if (pte_present(pte))
+			change_present_pte(change, ptep);
+		else if (pte_is_migration(pte))
+			change_migration_pte(change, ptep);
+	}
+	pte_unmap_unlock(ptl);
+}
+
+/*
+ * One flush at the end: mmap_lock is held for write, so no fault can give out a page by rights that
+ * still are in some TLB.
+ */
+void change_protection(struct vma *vma, unsigned long start, unsigned long end)
+{
+	struct protection_change change = { .vma = vma, .machine = vma->mm->machine };
+
+	rwsem_assert_held_write(&vma->mm->mmap_lock);
+	for (unsigned long addr = start, next; addr < end; addr = next) {
+		next = pmd_addr_end(addr, end);
+		change_pte_range(&change, addr, next);
+	}
+	if (change.lost_more)
+		flush_tlb_range(vma->mm, start, end, GW_TLB_UNMAP);
+	else if (change.lost_write)
+		flush_tlb_range(vma->mm, start, end, GW_TLB_PROTECT);
+}
+
+/* ---- Move ---------------------------------------------------------------------------------------------- */
+
+struct table_move {
+	struct mm *mm;
+	unsigned long old, new; /* addresses */
+	unsigned long len;	/* bytes, within one table at either end */
+};
+
+static void take_rmap_locks(struct vma *vma)
+{
+	if (vma->mapping)
+		down_write(&vma->mapping->i_mmap_lock);
+	if (vma->anon_vma)
+		anon_vma_lock_write(vma->anon_vma);
+}
+
+static void drop_rmap_locks(struct vma *vma)
+{
+	if (vma->anon_vma)
+		anon_vma_unlock_write(vma->anon_vma);
+	if (vma->mapping)
+		up_write(&vma->mapping->i_mmap_lock);
+}
+
+/* Both ends' table locks are held.  Clear and set are two steps, and a walker may look in between. */
+static bool move_locked(struct machine *machine, pte_t *oldp, pte_t *newp, unsigned long nr)
+{
+	bool moved_present = false;
+
+	for (unsigned long i = 0; i < nr; i++) {
+		pte_t pte;
+
+		if (pte_none(ptep_get(&oldp[i])))
+			continue;
+		pte = ptep_get_and_clear(machine, &oldp[i]);
+		moved_present |= pte_present(pte);
+		ASSERT(pte_none(ptep_get(&newp[i])));
+		set_pte(machine, &newp[i], pte);
+	}
+	return moved_present;
+}
+
+/*
+ * Old translations are flushed before either lock is dropped: through the new address the frame
+ * could be freed at once.  Linux eb66ae030829 ("mremap: properly flush TLB before releasing the
+ * page").
+ */
+static void move_ptes(const struct table_move *move)
+{
+	struct mm *mm = move->mm;
+	bool same_table = ((move->old ^ move->new) >> PMD_SHIFT) == 0;
+	struct spinlock *old_ptl, *new_ptl = NULL;
+	pte_t *oldp, *newp;
+
+	oldp = pte_offset_map_lock(mm, move->old, &old_ptl);
+	if (!oldp)
+		return;
+	if (same_table) {
+		newp = oldp + ((long)(move->new - move->old) >> PAGE_SHIFT);
+	} else {
+		/* mmap_lock held for write: nobody else takes two, and the table was just made. */
+		newp = pte_offset_map_lock_nested(mm, move->new, &new_ptl, LOCK_NEST_SECOND);
+		ASSERT(newp);
+	}
+	flush_tlb_batched_pending(mm, move->old, move->old + move->len);
+	if (move_locked(mm->machine, oldp, newp, move->len >> PAGE_SHIFT))
+		flush_tlb_range(mm, move->old, move->old + move->len, GW_TLB_UNMAP);
+	if (new_ptl)
+		pte_unmap_unlock(new_ptl);
+	pte_unmap_unlock(old_ptl);
+}
+
+/* Upwards, which is right for a move down whose ranges overlap. */
+unsigned long move_page_tables(struct vma *vma, unsigned long old, struct vma *new_vma,
+			       unsigned long new, unsigned long len, enum move_rmap_locks rmap_locks)
+{
+	unsigned long done = 0;
+
+	rwsem_assert_held_write(&vma->mm->mmap_lock);
+	ASSERT(new_vma->mm == vma->mm && (new < old || new >= old + len));
+	while (done < len) {
+		struct table_move move = { .mm = vma->mm, .old = old + done, .new = new + done };
+
+		move.len = min(pmd_addr_end(move.old, old + len) - move.old,
+			       pmd_addr_end(move.new, new + len) - move.new);
+		if (pte_alloc(vma->mm, move.new))
+			break;
+		if (rmap_locks == MOVE_WITH_RMAP_LOCKS)
+			take_rmap_locks(vma);
+		move_ptes(&move);
+		if (rmap_locks == MOVE_WITH_RMAP_LOCKS)
+			drop_rmap_locks(vma);
+		done += move.len;
+	}
+	return done;
+}

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT
+/*
+ * migrate.c - moving folios to other frames under those who use them
+ *
+ * A folio moves in two walks of its reverse map.  The first replaces every entry that maps it by a
+ * migration entry, on which faults wait; then the contents are copied; the second replaces the
+ * migration entries by entries for the new frame.  Between the walks the folio is locked, and that
+ * lock is the promise that somebody will come back for the migration entries.
+ *
+ * Folios move in batches: all are locked and unmapped, then translations are flushed once, then
+ * each is copied and put back.  A batch holds many folio locks, of which it may wait for none: it
+ * only tries, as somebody who holds the second could be waiting for the first.  What a batch leaves
+ * is tried again one at a time, and then the lock may be waited for, unless the mode says no.
+ * Linux 2ef7dbb26999 ("migrate_pages: try migrate in batch asynchronously firstly").
+ *
+ *	CPU A: migration			CPU B: a guest's store
+ *	lock folio, isolate
+ *	walk 1: entry := migration entry
+ *						store through a cached translation: old frame
+ *	flush					the next store faults, waits on the folio lock
+ *	nobody else has a reference? copy
+ *	walk 2: entry := new frame
+ *	unlock					goes on, in the new frame
+ *
+ * A reference that is not accounted for (a COW fault that is copying from the old frame) means that
+ * somebody still looks at the old frame: the migration gives up with "again".
+ *
+ * Locks: the folio locks, inside them the rmap locks and table locks.  mmap_lock is held only while
+ * folios are collected.
+ * Linux: mm/migrate.c (6.12: migrate_pages_batch, migrate_folio_unmap, migrate_folio_move).
+ */
+#include "migrate.h"
+
+#include "anon_vma.h"
+#include "filemap.h"
+#include "lru.h"
+#include "machine.h"
+#include "mm.h"
+#include "rmap.h"
+#include "tlb.h"
+
+#include <errno.h>
+
+/* Passes over a batch before it is tried one by one.  Linux: NR_MAX_MIGRATE_ASYNC_RETRY. */
+#define BATCH_PASSES 3
+
+/*
+ * One call of migrate_pages().  Pairs on the two lists correspond: the n-th of @unmapped moves to
+ * the n-th of @targets.
+ */
+struct migration {
+	struct machine *machine;
+	struct gw_migrate *migrate;
+	struct list_head *from;	     /* to be moved, isolated */
+	struct list_head unmapped;   /* locked, their entries replaced */
+	struct list_head targets;    /* the new frames, locked */
+	struct list_head failed;     /* given up for now */
+	struct tlb_batch tlb;
+	bool wait_for_lock;	     /* only while no other folio is locked */
+	bool out_of_memory;
+};
+
+/* ---- Phase one: lock, unmap -------------------------------------------------------------------------- */
+
+static struct folio *new_frame(struct migration *m, const struct folio *src)
+{
+	struct folio *dst = folio_alloc(m->machine, GFP_MOVABLE, src->node);
+
+	if (dst && !folio_trylock(dst))
+		panic("a new frame is locked");
+	return dst;
+}
+
+static void free_new_frame(struct migration *m, struct folio *dst)
+{
+	struct anon_vma *anon_vma = dst->migrate.anon_vma;
+
+	if (anon_vma)
+		put_anon_vma(m->machine, anon_vma);
+	dst->migrate.anon_vma = NULL;
+	folio_unlock(dst);
+	folio_put(m->machine, dst);
+}
+
+/* Everything back as it was; @src stays isolated. */
+static void undo_unmap(struct migration *m, struct folio *src, struct folio *dst)
+{
+	if (dst->migrate.was_mapped)
+		remove_migration_ptes(m->machine, src, src);
+	free_new_frame(m, dst);
+	folio_unlock(src);
+}
+
+/*
+ * => 0: @src and *@result are locked, and no entry maps @src
+ * => -EAGAIN, -ENOMEM: as before
+ */
+static int migrate_folio_unmap(struct migration *m, struct folio *src, struct folio **result)
+{
+	struct folio *dst = new_frame(m, src);
+
+	if (!dst)
+		return -ENOMEM;
+	dst->migrate.anon_vma = NULL;
+	dst->migrate.was_mapped = false;
+	if (m->wait_for_lock) {
+		folio_lock(src);
+	} else if (!folio_trylock(src)) {
+		free_new_frame(m, dst);
+		return -EAGAIN;
+	}
+	/* The anon_vma must outlive the last VMA, or the second walk would walk a stranger's. */
+	if (folio_anon(src))
+		dst->migrate.anon_vma = folio_get_anon_vma(m->machine, src);
+	if (folio_mapped(src)) {
+		dst->migrate.was_mapped = true;
+		try_to_migrate(m->machine, src, &m->tlb);
+	}
+	if (folio_mapped(src)) {
+		undo_unmap(m, src, dst);
+		return -EAGAIN;
+	}
+	*result = dst;
+	return 0;
+}
+
+/* The last user went away while the folio was isolated: nothing is left to move. */
+static bool freed_under_us(struct migration *m, struct folio *folio)
+{
+	if (folio_ref_count(folio) != 1)
+		return false;
+	list_del(&folio->lru);
+	folio_put(m->machine, folio);
+	m->migrate->nr_succeeded++;
+	return true;
+}
+
+/* True: it must be tried again. */
+static bool unmap_one(struct migration *m, struct folio *src)
+{
+	struct folio *dst;
+	int err;
+
+	if (freed_under_us(m, src))
+		return false;
+	err = migrate_folio_unmap(m, src, &dst);
+	if (err == -ENOMEM)
+		m->out_of_memory = true;
+	if (err)
+		return err == -EAGAIN;
+	list_move_tail(&src->lru, &m->unmapped);
+	list_add_tail(&dst->lru, &m->targets);
+	return false;
+}
+
+static void unmap_all(struct migration *m, int passes)
+{
+	bool again = true;
+
+	for (int pass = 0; pass < passes && again && !m->out_of_memory; pass++) {
+		struct folio *src, *next;
+
+		again = false;
+		list_for_each_entry_safe(src, next, m->from, lru) {
+			if (m->out_of_memory)
+				break;
+			if (pass > 0) {
+				m->migrate->nr_retries++;
+				count_event(m->machine, migrate_retry);
+			}
+			again |= unmap_one(m, src);
+		}
+	}
+}
+
+/* ---- Phase two: copy, put back ----------------------------------------------------------------------- */
+
+/* The isolator's reference, and the page cache's, are all that may be left. */
+static int migrate_anon_mapping(struct migration *m, struct folio *src, struct folio *dst)
+{
+	if (guard(m->machine, migrate_recheck_refs) && folio_ref_count(src) != 1)
+		return -EAGAIN;
+	dst->index = src->index;
+	WRITE_ONCE(dst->mapping, src->mapping);
+	return 0;
+}
+
+static int move_to_new_folio(struct migration *m, struct folio *src, struct folio *dst)
+{
+	struct mapping *mapping = folio_mapping(src);
+	int err;
+
+	if (mapping)
+		err = filemap_replace_folio(mapping, src, dst, 2);
+	else
+		err = migrate_anon_mapping(m, src, dst);
+	if (err)
+		return err;
+	folio_copy(m->machine, dst, src);
+	if (folio_test(src, PG_swapbacked))
+		folio_set(dst, PG_swapbacked);
+	if (folio_test(src, PG_referenced))
+		folio_set(dst, PG_referenced);
+	if (folio_test(src, PG_dirty))
+		folio_set(dst, PG_dirty);
+	/* Last: who looks a page up in the cache without its lock goes by this. */
+	if (folio_test(src, PG_uptodate))
+		folio_set(dst, PG_uptodate);
+	return 0;
+}
+
+/* Both leave their lists, on success. */
+static int migrate_folio_move(struct migration *m, struct folio *src, struct folio *dst)
+{
+	struct anon_vma *anon_vma = dst->migrate.anon_vma;
+	bool was_mapped = dst->migrate.was_mapped;
+	int err = move_to_new_folio(m, src, dst);
+
+	if (err)
+		return err;
+	list_del(&src->lru);
+	list_del(&dst->lru);
+	folio_add_lru(m->machine, dst);
+	if (was_mapped)
+		remove_migration_ptes(m->machine, src, dst);
+	if (anon_vma)
+		put_anon_vma(m->machine, anon_vma);
+	folio_unlock(dst);
+	folio_put(m->machine, dst); /* the allocation's */
+	folio_unlock(src);
+	folio_put(m->machine, src); /* the isolator's, the last */
+	m->migrate->nr_succeeded++;
+	return 0;
+}
+
+static void move_all(struct migration *m, int passes)
+{
+	for (int pass = 0; pass < passes && !list_empty(&m->unmapped); pass++) {
+		struct folio *src, *next_src;
+		struct folio *dst = list_first_entry(&m->targets, struct folio, lru), *next_dst;
+
+		list_for_each_entry_safe(src, next_src, &m->unmapped, lru) {
+			next_dst = list_next_entry(dst, lru);
+			if (pass > 0) {
+				m->migrate->nr_retries++;
+				count_event(m->machine, migrate_retry);
+			}
+			migrate_folio_move(m, src, dst); /* or it stays for the next pass */
+			dst = next_dst;
+		}
+	}
+}
+
+static void undo_all(struct migration *m)
+{
+	while (!list_empty(&m->unmapped)) {
+		struct folio *src = list_first_entry(&m->unmapped, struct folio, lru);
+		struct folio *dst = list_first_entry(&m->targets, struct folio, lru);
+
+		list_del(&dst->lru);
+		list_move_tail(&src->lru, &m->failed);
+		undo_unmap(m, src, dst);
+	}
+}
+
+/* ---- Both, for all of @from ------------------------------------------------------------------------- */
+
+/* What could not be moved is back on m->from. */
+static void migrate_pages_batch(struct migration *m, int passes)
+{
+	bool flush_first = guard(m->machine, migrate_flush_before_copy);
+
+	m->out_of_memory = false;
+	unmap_all(m, passes);
+	if (flush_first)
+		tlb_batch_flush(m->machine, &m->tlb);
+	move_all(m, passes);
+	/* Entries go back as they were, so their owed flush is merely early. */
+	tlb_batch_flush(m->machine, &m->tlb);
+	undo_all(m);
+	list_splice_init(&m->failed, m->from);
+}
+
+/* The lock may be waited for: nothing else is locked. */
+static void migrate_pages_one_by_one(struct migration *m)
+{
+	struct list_head all = LIST_HEAD_INIT(all), rest = LIST_HEAD_INIT(rest);
+
+	list_splice_init(m->from, &all);
+	m->wait_for_lock = true;
+	while (!list_empty(&all)) {
+		list_move(all.next, m->from);
+		migrate_pages_batch(m, m->machine->migrate_passes);
+		list_splice_init(m->from, &rest);
+	}
+	list_splice_init(&rest, m->from);
+}
+
+static unsigned long list_length(const struct list_head *list)
+{
+	unsigned long nr = 0;
+
+	for (const struct list_head *at = list->next; at != list; at = at->next)
+		nr++;
+	return nr;
+}
+
+static void account(struct machine *machine, const struct gw_migrate *done, unsigned long nr_failed)
+{
+	const struct gw_event event = {
+		.kind = GW_EVENT_MIGRATE_PAGES,
+		.arg = { done->nr_succeeded, nr_failed, done->mode, done->reason },
+	};
+
+	count_events(machine, pgmigrate_success, done->nr_succeeded);
+	count_events(machine, pgmigrate_fail, nr_failed);
+	machine_event(machine, &event);
+}
+
+void migrate_pages(struct machine *machine, struct list_head *from, struct gw_migrate *migrate)
+{
+	struct gw_migrate now = { .mode = migrate->mode, .reason = migrate->reason };
+	struct migration m;
+	unsigned long nr_failed;
+
+	m.machine = machine;
+	m.migrate = &now;
+	m.from = from;
+	m.tlb.nr = 0;
+	m.wait_for_lock = false;
+	list_init(&m.unmapped);
+	list_init(&m.targets);
+	list_init(&m.failed);
+
+	migrate_pages_batch(&m, min(BATCH_PASSES, machine->migrate_passes));
+	if (migrate->mode != GW_MIGRATE_ASYNC && !list_empty(from) && !m.out_of_memory)
+		migrate_pages_one_by_one(&m);
+
+	nr_failed = list_length(from);
+	account(machine, &now, nr_failed);
+	migrate->nr_succeeded += now.nr_succeeded;
+	migrate->nr_retries += now.nr_retries;
+	migrate->nr_failed += nr_failed;
+}
+
+void putback_movable_pages(struct machine *machine, struct list_head *folios)
+{
+	while (!list_empty(folios)) {
+		struct folio *folio = list_first_entry(folios, struct folio, lru);
+
+		list_del(&folio->lru);
+		folio_putback_lru(machine, folio);
+	}
+}
+
+/* ---- Collecting ---------------------------------------------------------------------------------------- */
+
+/* A walk over the pages of one address space, a batch at a time. */
+struct collect {
+	struct mm *mm;
+	unsigned long addr, end; /* what is left */
+	struct list_head folios;
+	int nr, max;
+};
+
+/* The entry's own reference keeps the folio while its table is locked. */
+static void collect_pte(struct collect *collect, pte_t pte)
+{
+	struct machine *machine = collect->mm->machine;
+	struct folio *folio;
+
+	if (!pte_present(pte))
+		return;
+	folio = pfn_folio(machine, pte_pfn(pte));
+	if (folio == machine->zero_folio || !folio_isolate_lru(machine, folio))
+		return;
+	list_add_tail(&folio->lru, &collect->folios);
+	collect->nr++;
+}
+
+/* One table's part of [collect->addr, @end). */
+static void collect_table(struct collect *collect, unsigned long end)
+{
+	unsigned long table_end = (collect->addr + PMD_SIZE) & ~(PMD_SIZE - 1);
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	end = min(end, table_end);
+	ptep = pte_offset_map_lock(collect->mm, collect->addr, &ptl);
+	if (!ptep) {
+		collect->addr = end;
+		return;
+	}
+	for (; collect->addr < end && collect->nr < collect->max; collect->addr += PAGE_SIZE)
+		collect_pte(collect, ptep_get(ptep++));
+	pte_unmap_unlock(ptl);
+}
+
+static void collect_batch(struct collect *collect)
+{
+	struct mm *mm = collect->mm;
+
+	collect->nr = 0;
+	down_read(&mm->mmap_lock);
+	while (collect->addr < collect->end && collect->nr < collect->max) {
+		const struct vma *vma = vma_find(mm, collect->addr);
+
+		if (!vma) {
+			collect->addr = collect->end;
+			break;
+		}
+		collect->addr = max(collect->addr, vma->start);
+		if (collect->addr < collect->end)
+			collect_table(collect, min(vma->end, collect->end));
+	}
+	up_read(&mm->mmap_lock);
+}
+
+int migrate_range(struct mm *mm, unsigned long start, unsigned long end, struct gw_migrate *migrate)
+{
+	struct collect collect = {
+		.mm = mm,
+		.addr = start & PAGE_MASK,
+		.end = min(ALIGN_UP(end, PAGE_SIZE), mm->task_size),
+		.folios = LIST_HEAD_INIT(collect.folios),
+		.max = mm->machine->migrate_batch,
+	};
+
+	if (start > end || end > mm->task_size)
+		return -EINVAL;
+	while (collect.addr < collect.end) {
+		collect_batch(&collect);
+		migrate->nr_candidates += (unsigned long)collect.nr;
+		if (list_empty(&collect.folios))
+			continue;
+		migrate_pages(mm->machine, &collect.folios, migrate);
+		putback_movable_pages(mm->machine, &collect.folios);
+	}
+	return 0;
+}
+
+int migrate_all(struct machine *machine, struct gw_migrate *migrate)
+{
+	struct mm *mm;
+
+	for (mm = mm_next(machine, NULL); mm; mm = mm_next(machine, mm)) {
+		int err = migrate_range(mm, 0, mm->task_size, migrate);
+
+		ASSERT(err == 0);
+	}
+	return 0;
+}
+
+/* ---- Waiting on a migration entry ------------------------------------------------------------------------ */
+
+struct folio *migration_pte_folio(struct machine *machine, pte_t pte)
+{
+	struct folio *folio = pfn_folio(machine, pte_migration_pfn(pte));
+
+	ASSERT_MSG(pte_is_migration(pte) && folio, "entry %llx", (unsigned long long)pte.v);
+	ASSERT_MSG(folio_locked(folio), "a migration entry names frame %lu, which is not locked",
+		   folio_pfn(machine, folio));
+	return folio;
+}
+
+/*
+ * Under the table lock the folio is locked, because the second walk would have to take this lock
+ * to replace the entry; so there is something to wait for when the lock has been dropped, or the
+ * wait is already over.
+ */
+void migration_entry_wait(struct mm *mm, unsigned long addr)
+{
+	struct folio *folio = NULL;
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	ptep = pte_offset_map_lock(mm, addr, &ptl);
+	if (!ptep)
+		return;
+	if (pte_is_migration(ptep_get(ptep)))
+		folio = migration_pte_folio(mm->machine, ptep_get(ptep));
+	pte_unmap_unlock(ptl);
+	if (folio)
+		folio_wait_locked(folio);
+}
