@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fault.c - first touch of anonymous pages in the library, next to the host's own
+ *
+ * The host does the same work through MAP_POPULATE, without a trap for each page; a touch would be
+ * compared with the price of the host's exception, which the library does not pay either.
+ */
+#include "bench.h"
+#include "library.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#define NR_PAGES (256ul << 20 >> GW_PAGE_SHIFT)
+#define SLACK	 4096ul
+#define LEN	 (NR_PAGES * GW_PAGE_SIZE)
+
+static int sample_library(void *arg, double *figure)
+{
+	struct library *library = arg;
+	uint64_t start = bench_now();
+	long addr = library_mmap(library, LEN);
+
+	if (addr < 0)
+		return (int)addr;
+	for (unsigned long at = 0; at < LEN; at += GW_PAGE_SIZE)
+		if (library->core->fault(library->mm, (unsigned long)addr + at, GW_WRITE) !=
+		    GW_FAULT_DONE)
+			return -EFAULT;
+	*figure = (double)(bench_now() - start) / NR_PAGES;
+	return library->core->munmap(library->mm, (unsigned long)addr, LEN);
+}
+
+static int sample_host(void *arg, double *figure)
+{
+	uint64_t start = bench_now();
+	void *memory = mmap(NULL, LEN, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	(void)arg;
+	if (memory == MAP_FAILED)
+		return -errno;
+	*figure = (double)(bench_now() - start) / NR_PAGES;
+	munmap(memory, LEN);
+	return 0;
+}
+
+void bench_fault(struct bench *bench)
+{
+	const struct bench_row row = { "fault", "ns/page", "the host's MAP_POPULATE" };
+	const unsigned long nr_frames = NR_PAGES + SLACK;
+	struct library library;
+
+	if (library_init(&library, nr_frames)) {
+		bench_skip(bench, row.name, "needs %lu MiB of memory",
+			   nr_frames * GW_PAGE_SIZE >> 20);
+		return;
+	}
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	bench_compare(bench, &row, sample_library, sample_host, &library);
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	library_fini(&library);
+}
