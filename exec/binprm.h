@@ -19,6 +19,8 @@
 #define BINPRM_BUF_SIZE 256
 #define MAX_ARG_STRLEN	(32 * PAGE_SIZE) /* the longest argument, its NUL included */
 
+#define STACK_RANDOM_RANGE (1ul << 34) /* for exec_random_offset(), as below */
+
 struct binprm {
 	struct machine *machine;
 	struct gw_exec *exec;	     /* what was asked, and what came of it */
@@ -58,6 +60,8 @@ int remove_arg_zero(struct binprm *bprm) __must_check;
 
 /* From here on a failure kills. */
 void begin_new_exec(struct binprm *bprm);
+/* Where mmap() starts to look for room, below what the stack may take. */
+void setup_new_exec(struct binprm *bprm);
 
 /*
  * Give the stack its final rights, move it so that it ends at about @stack_top, and let it grow.

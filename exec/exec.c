@@ -32,6 +32,10 @@
 #define BINPRM_MAX_DEPTH 5	      /* #! lines that may lead to one another */
 #define TASK_SIZE_47	(1ul << 47)
 
+/* For address spaces of 47 bits, see in_proportion(). */
+#define MMAP_GAP_MIN	  (128ul << 20) /* between the top and where mmap() starts */
+#define MMAP_RANDOM_RANGE (1ul << 40)
+
 /* A user can ask for neither of the two hints on a stack, and exec asks for one at no other time. */
 BUILD_ASSERT((VM_STACK_FLAGS & VM_STACK_INCOMPLETE_SETUP) == 0);
 
@@ -542,18 +546,24 @@ static void report_shift(const struct stack_shift *shift)
 	machine_event(mm->machine, &event);
 }
 
-/* ---- Randomisation ----------------------------------------------------------------------------------- */
+/* ---- Layout and randomisation ------------------------------------------------------------------------ */
+
+/* What @bytes of 47 bits of address are in this address space. */
+static unsigned long in_proportion(const struct binprm *bprm, unsigned long bytes)
+{
+	unsigned long task_size = bprm->machine->task_size;
+
+	if (task_size >= TASK_SIZE_47 - PAGE_SIZE)
+		return bytes;
+	return (unsigned long)((unsigned __int128)bytes * task_size / TASK_SIZE_47);
+}
 
 unsigned long exec_random_offset(struct binprm *bprm, unsigned long range)
 {
-	unsigned long task_size = bprm->machine->task_size;
-	unsigned long nr_pages;
+	unsigned long nr_pages = in_proportion(bprm, range) >> PAGE_SHIFT;
 
 	if (!bprm->exec->randomize)
 		return 0;
-	if (task_size < TASK_SIZE_47 - PAGE_SIZE)
-		range = (unsigned long)((unsigned __int128)range * task_size / TASK_SIZE_47);
-	nr_pages = range >> PAGE_SHIFT;
 	return nr_pages ? (machine_random(bprm->machine) % nr_pages) << PAGE_SHIFT : 0;
 }
 
@@ -562,4 +572,21 @@ unsigned long exec_align_stack(struct binprm *bprm, unsigned long p)
 	if (bprm->exec->randomize)
 		p -= machine_random(bprm->machine) % 8192;
 	return ALIGN_DOWN(p, 16);
+}
+
+/* Room for the stack's limit, its randomisation and its guard gap.  Linux: mmap_base() of x86. */
+void setup_new_exec(struct binprm *bprm)
+{
+	struct mm *mm = bprm->mm;
+	unsigned long gap = bprm->exec->limits.stack, pad = mm->stack_guard_gap;
+
+	if (bprm->exec->randomize)
+		pad += in_proportion(bprm, STACK_RANDOM_RANGE - PAGE_SIZE);
+	if (gap + pad > gap)
+		gap += pad;
+	gap = min(max(gap, in_proportion(bprm, MMAP_GAP_MIN)), mm->task_size / 6 * 5);
+	gap += exec_random_offset(bprm, MMAP_RANDOM_RANGE);
+	down_write(&mm->mmap_lock);
+	mm->mmap_base = ALIGN_UP(mm->task_size - gap, PAGE_SIZE);
+	up_write(&mm->mmap_lock);
 }
