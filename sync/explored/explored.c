@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: MIT
+/*
+ * explored.c - one execution: tasks that stop before each step, and the loop that picks among them
+ *
+ * Invariant: every live task has shown its next step (task->next), so which tasks can run is a
+ * question about the present state and never a guess.  Nothing polls: a task whose step is not
+ * possible is simply not offered to the strategy.
+ *
+ * A task that panics records the finding and parks for ever.  Its stack, like those of the others,
+ * is forgotten, not unwound: the core keeps nothing outside of its machine, whose memory the
+ * driver puts back.
+ *
+ * The loop runs on the driver's stack.  That is two switches a step where one would do, 20 ns, and
+ * strategies need not care how deep the stack of a task is.
+ */
+#include "execution.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_STACK_SIZE (64ul << 10)
+#define DEFAULT_STEP_BOUND 65536
+
+#define SETUP_ID RUNNERS_MAX
+
+__thread struct explored *explored_current;
+
+BUILD_ASSERT(NR_LOCK_CLASSES < EXPLORED_NO_CLASS);
+
+/* ---- Names ------------------------------------------------------------------------------------------ */
+
+static const char *const kind_names[EXPLORED_NR_KINDS] = {
+#define X(id, name) [EXPLORED_##id] = name,
+	EXPLORED_KINDS(X)
+#undef X
+};
+
+const char *explored_kind_name(enum explored_kind kind)
+{
+	return kind < EXPLORED_NR_KINDS ? kind_names[kind] : "step of no kind";
+}
+
+int explored_kind_parse(const char *name, size_t len)
+{
+	for (int kind = 0; kind < EXPLORED_NR_KINDS; kind++)
+		if (strlen(kind_names[kind]) == len && memcmp(kind_names[kind], name, len) == 0)
+			return kind;
+	return -1;
+}
+
+const char *explored_finding_name(enum explored_finding_kind kind)
+{
+	static const char *const names[EXPLORED_NR_FINDINGS] = {
+#define X(id, name) [EXPLORED_##id] = name,
+		EXPLORED_FINDINGS(X)
+#undef X
+	};
+
+	return kind < EXPLORED_NR_FINDINGS ? names[kind] : "finding of no kind";
+}
+
+/* ---- The place ---------------------------------------------------------------------------------------- */
+
+static struct explored_config with_defaults(const struct explored_config *config)
+{
+	struct explored_config full = *config;
+
+	if (!full.stack_size)
+		full.stack_size = DEFAULT_STACK_SIZE;
+	if (!full.step_bound)
+		full.step_bound = DEFAULT_STEP_BOUND;
+	full.stack_size = ALIGN_UP(full.stack_size, 64ul);
+	if (full.nr_tasks < 1 || full.nr_tasks > EXPLORED_TASKS_MAX || full.nr_cpus < 1 ||
+	    full.nr_cpus > EXPLORED_CPUS_MAX || full.stack_size < COROUTINE_STACK_MIN)
+		explored_die("%d tasks on %d CPUs with stacks of %zu bytes: out of bounds",
+			     full.nr_tasks, full.nr_cpus, full.stack_size);
+	return full;
+}
+
+static int max_runners(const struct explored_config *config)
+{
+	return config->nr_tasks + config->nr_cpus;
+}
+
+size_t explored_size(const struct explored_config *config)
+{
+	struct explored_config full = with_defaults(config);
+
+	return ALIGN_UP(sizeof(struct explored), 64ul) +
+	       (size_t)max_runners(&full) * full.stack_size +
+	       full.step_bound * sizeof(struct explored_step);
+}
+
+/* Tasks, then their stacks, then the steps: what an execution is made of, then its record. */
+struct explored *explored_create(void *memory, const struct explored_config *config)
+{
+	struct explored *x = memory;
+	unsigned char *stack = (unsigned char *)memory + ALIGN_UP(sizeof(*x), 64ul);
+
+	if (!IS_ALIGNED((uintptr_t)memory, 64))
+		explored_die("memory for executions must be aligned to 64 bytes");
+	memset(x, 0, sizeof(*x));
+	x->config = with_defaults(config);
+	for (int i = 0; i < max_runners(&x->config); i++) {
+		x->tasks[i].id = (unsigned char)i;
+		coroutine_init(&x->tasks[i].coroutine, stack, x->config.stack_size);
+		stack += x->config.stack_size;
+	}
+	x->steps = (struct explored_step *)stack;
+	snprintf(x->setup.name, sizeof(x->setup.name), "setup");
+	x->setup.id = SETUP_ID;
+	x->running = &x->setup;
+	explored_rcu_init(x);
+	return x;
+}
+
+void explored_attach(struct explored *x)
+{
+	explored_current = x;
+}
+
+int explored_add_task(struct explored *x, const char *name, int cpu, void (*func)(void *arg),
+		      void *arg)
+{
+	struct task *task = &x->tasks[x->nr_tasks];
+
+	if (x->nr_tasks == x->config.nr_tasks || cpu < 0 || cpu >= x->config.nr_cpus)
+		explored_die("no room for task %s, or no CPU %d", name, cpu);
+	snprintf(task->name, sizeof(task->name), "%s", name);
+	task->home_cpu = cpu;
+	task->func = func;
+	task->arg = arg;
+	return x->nr_tasks++;
+}
+
+int explored_nr_tasks(const struct explored *x)
+{
+	return x->nr_tasks;
+}
+
+const char *explored_name_of(const struct explored *x, int task)
+{
+	return task >= 0 && task < max_runners(&x->config) ? x->tasks[task].name : "";
+}
+
+size_t explored_stack_used(const struct explored *x)
+{
+	size_t most = 0;
+
+	for (int i = 0; i < max_runners(&x->config); i++)
+		most = max(most, coroutine_stack_used(&x->tasks[i].coroutine));
+	return most;
+}
+
+/* ---- The set-up task ------------------------------------------------------------------------------------ */
+
+static void forget_task_state(struct task *task)
+{
+	task->cpu = task->home_cpu;
+	task->live = false;
+	task->in_callback = false;
+	task->nr_spinlocks = 0;
+	task->rcu_nesting = 0;
+	memset(&task->held, 0, sizeof(task->held));
+}
+
+/* It holds nothing when it is done. */
+static void check_nothing_held(const struct task *task)
+{
+	if (task->held.nr || task->rcu_nesting)
+		explored_misuse(EXPLORED_LOCK_MISUSE,
+				"%s ends while it holds %u locks and is in %u RCU sections",
+				task->name, task->held.nr, task->rcu_nesting);
+}
+
+bool explored_call(struct explored *x, int cpu, void (*func)(void *arg), void *arg)
+{
+	jmp_buf call;
+
+	explored_attach(x);
+	x->found = false;
+	x->setup.home_cpu = cpu;
+	forget_task_state(&x->setup);
+	x->call = &call;
+	if (_setjmp(call) == 0) {
+		func(arg);
+		check_nothing_held(&x->setup);
+		explored_rcu_settle(x);
+	} else {
+		explored_rcu_init(x);
+	}
+	x->call = NULL;
+	return !x->found;
+}
+
+/* ---- Executions -------------------------------------------------------------------------------------------- */
+
+static void begin_execution(struct explored *x);
+static void forget_execution(struct explored *x);
+static uint32_t runnable_tasks(const struct explored *x);
+static bool anybody_lives(const struct explored *x);
+static void report_deadlock(struct explored *x);
+static void report_livelock(struct explored *x);
+static bool take_step(struct explored *x, struct task *task);
+
+static enum explored_end run_to_the_end(struct explored *x)
+{
+	while (!x->found) {
+		uint32_t runnable = runnable_tasks(x);
+		int task;
+
+		if (!runnable) {
+			if (!anybody_lives(x))
+				return EXPLORED_COMPLETE;
+			report_deadlock(x);
+			break;
+		}
+		if (x->nr_steps == x->config.step_bound) {
+			report_livelock(x);
+			break;
+		}
+		task = x->strategy->pick(x->strategy_arg, x, runnable);
+		if (task < 0)
+			return EXPLORED_ABANDONED;
+		if (task >= RUNNERS_MAX || !(runnable >> task & 1))
+			explored_die("the strategy picked task %d, which cannot run", task);
+		if (!take_step(x, &x->tasks[task]))
+			return EXPLORED_ABANDONED;
+	}
+	return EXPLORED_FOUND;
+}
+
+enum explored_end explored_run(struct explored *x, const struct explored_strategy *strategy,
+			       void *arg)
+{
+	enum explored_end end;
+
+	explored_attach(x);
+	explored_rcu_settle(x);
+	x->strategy = strategy;
+	x->strategy_arg = arg;
+	begin_execution(x);
+	end = run_to_the_end(x);
+	if (end != EXPLORED_COMPLETE)
+		forget_execution(x); /* what is held and queued is of a machine that is gone */
+	return end;
+}
+
+static void forget_execution(struct explored *x)
+{
+	explored_rcu_init(x);
+	forget_task_state(&x->setup);
+	for (int i = 0; i < max_runners(&x->config); i++)
+		forget_task_state(&x->tasks[i]);
+}
+
+static void run_task(void *arg)
+{
+	struct task *task = arg;
+
+	task->func(task->arg);
+	check_nothing_held(task);
+}
+
+static void begin_execution(struct explored *x)
+{
+	x->found = false;
+	x->nr_steps = 0;
+	forget_execution(x);
+	for (int i = 0; i < x->nr_tasks; i++) {
+		struct task *task = &x->tasks[i];
+
+		task->live = true;
+		task->next = (struct explored_step){
+			.kind = EXPLORED_BEGIN, .object = task, .class = EXPLORED_NO_CLASS
+		};
+		coroutine_start(&task->coroutine, run_task, task);
+	}
+}
+
+static uint32_t runnable_tasks(const struct explored *x)
+{
+	uint32_t runnable = 0;
+
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live && explored_enabled(x, &x->tasks[i]))
+			runnable |= 1u << i;
+	return runnable;
+}
+
+static bool anybody_lives(const struct explored *x)
+{
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live)
+			return true;
+	return false;
+}
+
+bool explored_enabled(const struct explored *x, const struct task *task)
+{
+	switch (task->next.kind) {
+	case EXPLORED_RCU_CALLBACK:
+	case EXPLORED_RCU_SYNC_END:
+	case EXPLORED_RCU_BARRIER_END:
+		return explored_rcu_enabled(x, task);
+	default:
+		return explored_verb_enabled(&task->next);
+	}
+}
+
+/* False: the strategy would not choose. */
+static bool take_step(struct explored *x, struct task *task)
+{
+	struct explored_step step = task->next;
+
+	step.task = task->id;
+	if (step.kind == EXPLORED_CHOOSE) {
+		int value = x->strategy->choose(x->strategy_arg, x, step.arg);
+
+		if (value < 0)
+			return false;
+		if ((unsigned int)value >= step.arg)
+			explored_die("the strategy chose %d of %u", value, step.arg);
+		step.value = (unsigned int)value;
+	}
+	x->steps[x->nr_steps++] = step;
+	x->running = task;
+	x->scheduling = true;
+	task->live = coroutine_resume(&task->coroutine);
+	x->scheduling = false;
+	x->running = &x->setup;
+	if (!coroutine_stack_intact(&task->coroutine))
+		explored_die("task %s overran its stack of %zu bytes", task->name,
+			     x->config.stack_size);
+	return true;
+}
+
+void explored_point(struct explored *x, struct explored_step step)
+{
+	struct task *task = x->running;
+
+	task->next = step;
+	if (likely(x->scheduling)) {
+		coroutine_park(&task->coroutine);
+		return;
+	}
+	if (!explored_enabled(x, task))
+		explored_misuse(EXPLORED_DEADLOCK, "%s waits, and nobody else runs: %s", task->name,
+				explored_kind_name((enum explored_kind)step.kind));
+}
+
+void explored_step_result(struct explored *x, unsigned int value)
+{
+	if (likely(x->scheduling))
+		x->steps[x->nr_steps - 1].value = value;
+}
+
+const struct explored_step *explored_next(const struct explored *x, int task)
+{
+	if (task < 0 || task >= max_runners(&x->config) || !x->tasks[task].live)
+		return NULL;
+	return &x->tasks[task].next;
+}
+
+const struct explored_step *explored_steps(const struct explored *x)
+{
+	return x->steps;
+}
+
+unsigned int explored_nr_steps(const struct explored *x)
+{
+	return x->nr_steps;
+}
+
+/* ---- Findings ------------------------------------------------------------------------------------------------ */
+
+const struct explored_finding *explored_finding(const struct explored *x)
+{
+	return x->found ? &x->finding : NULL;
+}
+
+static void record_finding(struct explored *x, enum explored_finding_kind kind, const char *task)
+{
+	x->found = true;
+	x->finding.kind = kind;
+	snprintf(x->finding.task, sizeof(x->finding.task), "%s", task);
+	x->finding.file = "";
+	x->finding.func = "";
+	x->finding.line = 0;
+	x->finding.message[0] = '\0';
+}
+
+__printf(2, 3) static void append(struct explored_finding *finding, const char *fmt, ...)
+{
+	size_t len = strlen(finding->message);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(finding->message + len, sizeof(finding->message) - len, fmt, args);
+	va_end(args);
+}
+
+static const char *object_name(const struct explored_step *step)
+{
+	if (step->class != EXPLORED_NO_CLASS)
+		return lock_class_name((enum lock_class)step->class);
+	switch (step->kind) {
+	case EXPLORED_WAIT_SLEEP:
+		return "a wait queue";
+	case EXPLORED_SEQ_BEGIN:
+		return "the writer of a sequence count";
+	case EXPLORED_BIT_WAIT:
+		return "a bit to be cleared";
+	case EXPLORED_RCU_BARRIER_END:
+		return "RCU callbacks";
+	default:
+		return "an RCU grace period";
+	}
+}
+
+static void append_wait(struct explored *x, const struct task *task)
+{
+	struct explored_finding *finding = &x->finding;
+	bool held = false;
+
+	append(finding, "; %s waits for %s (%s)", task->name, object_name(&task->next),
+	       explored_kind_name((enum explored_kind)task->next.kind));
+	for (int i = 0; i < max_runners(&x->config); i++) {
+		const struct task *holder = &x->tasks[i];
+
+		if (!held_locks_holds(&holder->held, task->next.object))
+			continue;
+		append(finding, "%s %s", held ? "," : " held by", holder->name);
+		held = true;
+	}
+}
+
+static void report_deadlock(struct explored *x)
+{
+	enum explored_finding_kind kind = EXPLORED_DEADLOCK;
+
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live && x->tasks[i].next.kind == EXPLORED_WAIT_SLEEP)
+			kind = EXPLORED_LOST_WAKE_UP;
+	record_finding(x, kind, "");
+	append(&x->finding, "nobody can run");
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live)
+			append_wait(x, &x->tasks[i]);
+}
+
+static void report_livelock(struct explored *x)
+{
+	record_finding(x, EXPLORED_LIVELOCK, "");
+	append(&x->finding, "%u steps, and no end", x->config.step_bound);
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live)
+			append(&x->finding, "; %s is at %s", x->tasks[i].name,
+			       explored_kind_name((enum explored_kind)x->tasks[i].next.kind));
+}
+
+__noreturn static void leave_task(struct explored *x)
+{
+	if (x->scheduling)
+		coroutine_park(&x->running->coroutine);
+	else if (x->call)
+		_longjmp(*x->call, 1);
+	explored_die("%s:%d: %s: %s", x->finding.file, x->finding.line, x->finding.func,
+		     x->finding.message);
+}
+
+/* Record who and where; the caller adds the words and leaves. */
+static struct explored *begin_finding(enum explored_finding_kind kind, const char *file, int line,
+				      const char *func)
+{
+	struct explored *x = explored_current;
+
+	if (!x)
+		explored_die("%s:%d: %s() panics, and no execution is attached to this thread",
+			     file, line, func);
+	record_finding(x, kind, x->running->name);
+	x->finding.file = file;
+	x->finding.line = line;
+	x->finding.func = func;
+	return x;
+}
+
+void explored_panic(const char *file, int line, const char *func, const char *fmt, ...)
+{
+	struct explored *x = begin_finding(EXPLORED_ASSERTION, file, line, func);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(x->finding.message, sizeof(x->finding.message), fmt, args);
+	va_end(args);
+	leave_task(x);
+}
+
+void explored_misuse(enum explored_finding_kind kind, const char *fmt, ...)
+{
+	struct explored *x = begin_finding(kind, "", 0, "");
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(x->finding.message, sizeof(x->finding.message), fmt, args);
+	va_end(args);
+	leave_task(x);
+}
+
+void explored_die(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "godwit: exploring: ");
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}

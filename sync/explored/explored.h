@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * explored.h - for those who drive the core's explored copy: executions, steps and strategies
+ *
+ * A struct explored is a place where executions happen.  Its driver attaches it to a host thread,
+ * sets a machine up by calling the core (a call outside of an execution runs as the set-up task,
+ * without scheduling), adds tasks, and runs them under a strategy as often as it likes, putting
+ * the machine's memory back in between.
+ *
+ * Execution: each verb of sync.h stops its task before the operation.  The strategy picks one of
+ * the tasks whose operation is possible; that task does it and runs on, alone, to its next verb.
+ * So a step is one operation on one object, and the strategy sees what every task will do next.
+ * No system call is made in a step.
+ *
+ * The memory model is sequential consistency.  Grants are free: whoever waits for a lock may get
+ * it, in any order, as on Linux without hand-off.  Tasks of one CPU are not kept from running
+ * while another of them holds a spinlock, which allows more than Linux does.
+ */
+#pragma once
+
+#include "compiler.h"
+
+/* What a step does to its object.  Await: the task waits, without polling, until it is possible. */
+#define EXPLORED_KINDS(X)                                                                          \
+	X(BEGIN, "begin")		/* a task starts; its own object */                        \
+	X(READ, "read")			/* a word; @arg bytes */                                   \
+	X(WRITE, "write")                                                                          \
+	X(MODIFY, "modify")		/* an atomic read-modify-write */                          \
+	X(LOCK, "lock")			/* spinlock or mutex; await free */                        \
+	X(TRYLOCK, "trylock")		/* @value: got it; so for all trylocks */                  \
+	X(UNLOCK, "unlock")                                                                        \
+	X(READ_LOCK, "read-lock")	/* rwsem; await no writer */                               \
+	X(READ_TRYLOCK, "read-trylock")                                                            \
+	X(READ_UNLOCK, "read-unlock")                                                              \
+	X(WRITE_LOCK, "write-lock")	/* await neither writer nor reader */                      \
+	X(WRITE_TRYLOCK, "write-trylock")                                                          \
+	X(WRITE_UNLOCK, "write-unlock")                                                            \
+	X(DOWNGRADE, "downgrade")                                                                  \
+	X(BIT_LOCK, "bit-lock")		/* bit @arg of a word; await clear */                      \
+	X(BIT_TRYLOCK, "bit-trylock")                                                              \
+	X(BIT_UNLOCK, "bit-unlock")                                                                \
+	X(BIT_WAIT, "bit-wait")		/* await bit @arg clear, and leave it */                   \
+	X(SEQ_BEGIN, "seq-begin")	/* await an even count */                                  \
+	X(WAIT_PREPARE, "wait-prepare") /* read a wait queue's generation */                       \
+	X(WAIT_SLEEP, "wait-sleep")	/* await a generation other than @arg */                   \
+	X(WAKE, "wake")			/* move the generation */                                  \
+	X(RCU_READ_LOCK, "rcu-read-lock")	/* the outermost; all RCU steps have one object */ \
+	X(RCU_READ_UNLOCK, "rcu-read-unlock")                                                      \
+	X(RCU_CALL, "call-rcu")		/* a grace period begins */                                \
+	X(RCU_CALLBACK, "rcu-callback") /* await the end of that one; of an RCU task */            \
+	X(RCU_SYNC_BEGIN, "rcu-sync-begin") /* a grace period begins */                            \
+	X(RCU_SYNC_END, "rcu-sync-end")	/* await its end */                                        \
+	X(RCU_BARRIER_BEGIN, "rcu-barrier-begin") /* note the callbacks that are queued */         \
+	X(RCU_BARRIER_END, "rcu-barrier-end") /* await that they have run */                       \
+	X(CHOOSE, "choose")		/* @value: below @arg; no object */                        \
+	X(YIELD, "yield")		/* no object */
+
+enum explored_kind {
+#define X(id, name) EXPLORED_##id,
+	EXPLORED_KINDS(X)
+#undef X
+	EXPLORED_NR_KINDS
+};
+
+const char *explored_kind_name(enum explored_kind kind);
+/* -1: no kind has this name. */
+int explored_kind_parse(const char *name, size_t len);
+
+struct explored_step {
+	const void *object;  /* the word or lock; NULL: none */
+	const void *site;    /* where in the core: the address that the verb returned to */
+	unsigned int arg;    /* by kind */
+	unsigned int value;  /* what came of it, by kind; of a step that was taken */
+	unsigned char task;  /* its number */
+	unsigned char kind;  /* enum explored_kind */
+	unsigned char class; /* enum lock_class of a lock; EXPLORED_NO_CLASS */
+};
+
+#define EXPLORED_NO_CLASS 0xff
+
+/* ---- A place for executions ------------------------------------------------------------------------ */
+
+#define EXPLORED_TASKS_MAX 16
+#define EXPLORED_CPUS_MAX  16
+
+struct explored_config {
+	int nr_tasks;		 /* at most; the RCU tasks, one per CPU, come on top */
+	int nr_cpus;
+	size_t stack_size;	 /* bytes of each task's stack; 0: 64 KiB */
+	unsigned int step_bound; /* an execution of so many steps makes no progress; 0: 65536 */
+};
+
+struct explored;
+
+size_t explored_size(const struct explored_config *config);
+/* @memory: explored_size() bytes, 64-byte aligned, which stay where they are. */
+struct explored *explored_create(void *memory, const struct explored_config *config);
+
+/* The calling thread uses @x from now on: verbs of sync.h may be called.  NULL: no more. */
+void explored_attach(struct explored *x);
+
+/* A task of every execution from now on; its number.  Both are numbered from 0 in order. */
+int explored_add_task(struct explored *x, const char *name, int cpu, void (*func)(void *arg),
+		      void *arg);
+/* Without RCU tasks, which come after these. */
+int explored_nr_tasks(const struct explored *x);
+const char *explored_name_of(const struct explored *x, int task);
+
+/*
+ * Run @func as the set-up task, on @cpu, then the RCU callbacks that are queued.
+ * => false: it panicked, and explored_finding() says how
+ */
+bool explored_call(struct explored *x, int cpu, void (*func)(void *arg), void *arg);
+
+/* ---- Executions --------------------------------------------------------------------------------------- */
+
+/*
+ * Both are called on the driver's stack, between steps.  @runnable: bit t is task t, RCU tasks
+ * included; never 0.
+ */
+struct explored_strategy {
+	/* The task to step, or -1: abandon this execution. */
+	int (*pick)(void *arg, struct explored *x, uint32_t runnable);
+	/* sync_choose(): a number below @bound, or -1: abandon. */
+	int (*choose)(void *arg, struct explored *x, unsigned int bound);
+};
+
+enum explored_end {
+	EXPLORED_COMPLETE,  /* every task has ended and every callback has run */
+	EXPLORED_FOUND,	    /* explored_finding() */
+	EXPLORED_ABANDONED, /* by the strategy */
+};
+
+/* From the tasks' beginnings.  Nothing may be held, waited for or queued. */
+enum explored_end explored_run(struct explored *x, const struct explored_strategy *strategy,
+			       void *arg);
+
+/* What task @task will do next; NULL: it has ended, or is an RCU task with nothing to do. */
+const struct explored_step *explored_next(const struct explored *x, int task);
+
+/* The steps of this execution so far. */
+const struct explored_step *explored_steps(const struct explored *x);
+unsigned int explored_nr_steps(const struct explored *x);
+
+/* The deepest use of any task's stack yet, in bytes. */
+size_t explored_stack_used(const struct explored *x);
+
+/* ---- Findings ------------------------------------------------------------------------------------------- */
+
+#define EXPLORED_FINDINGS(X)                                                                       \
+	X(ASSERTION, "assertion")	/* panic() */                                              \
+	X(LOCK_ORDER, "lock-order")                                                                \
+	X(LOCK_MISUSE, "lock-misuse")	/* not held, held too long, sleeping in atomic context */  \
+	X(DEADLOCK, "deadlock")                                                                    \
+	X(LOST_WAKE_UP, "lost-wake-up") /* a deadlock in which somebody sleeps on a wait queue */  \
+	X(LIVELOCK, "livelock")		/* the step bound was reached */
+
+enum explored_finding_kind {
+#define X(id, name) EXPLORED_##id,
+	EXPLORED_FINDINGS(X)
+#undef X
+	EXPLORED_NR_FINDINGS
+};
+
+const char *explored_finding_name(enum explored_finding_kind kind);
+
+/* Free of addresses, so that a replay finds the same words. */
+struct explored_finding {
+	enum explored_finding_kind kind;
+	char task[16];	  /* who; "": nobody in particular */
+	const char *file; /* of panic(); "": not from the core */
+	const char *func;
+	int line;
+	char message[512];
+};
+
+/* Of the last execution or call; NULL: none. */
+const struct explored_finding *explored_finding(const struct explored *x);
