@@ -15,6 +15,7 @@
 #include "list.h"
 #include "sync.h"
 
+struct machine;
 struct vma;
 
 /*

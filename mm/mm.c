@@ -155,6 +155,7 @@ void exit_mmap(struct mm *mm)
 	}
 	free_pgd_range(&tlb, 0, mm->task_size, 0, 0);
 	tlb_finish_mmu(&tlb);
+	vma_tree_clear(&mm->vmas);
 	vma_tree_fini(&mm->vmas);
 	up_write(&mm->mmap_lock);
 	ASSERT_MSG(mm->map_count == 0, "map_count %d", mm->map_count);

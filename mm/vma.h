@@ -64,7 +64,11 @@ struct vma {
 	struct anon_vma *anon_vma;	   /* (m,t) */
 	struct list_head anon_vma_chain;   /* (m,t) anon_vma_chain.same_vma */
 	struct interval_node i_mmap_node;  /* mapping->i_mmap_lock */
-	struct rcu_head rcu;
+	struct machine *machine; /* (c) for the RCU callback: mm may be gone by then */
+	union {
+		struct vma *next_removed; /* on its way out: vma_munmap.removed */
+		struct rcu_head rcu;
+	};
 };
 
 static inline bool vma_is_anon(const struct vma *vma)
@@ -114,11 +118,14 @@ unsigned long vma_start_gap(const struct vma *vma);
 
 /* ---- Changing; mmap_lock held for write --------------------------------------------------------- */
 
-/* A VMA that is in no tree; freed with vma_free(). */
+/* A VMA that is in no tree; freed with vma_free(), which drops its mapping's reference too. */
 struct vma *vma_alloc(struct mm *mm) __must_check;
 void vma_free(struct vma *vma);
 
-/* Link @vma into the tree, its mapping's interval tree, and the accounts.  => -ENOMEM */
+/*
+ * Link @vma into the tree, its mapping's interval tree, and the accounts.
+ * => -ENOMEM, also when something is there already
+ */
 int vma_insert(struct mm *mm, struct vma *vma) __must_check;
 
 /*
@@ -133,6 +140,9 @@ int vma_split(struct mm *mm, struct vma *vma, unsigned long addr) __must_check;
  */
 struct vma *vma_merge_new(struct mm *mm, unsigned long start, unsigned long end,
 			  unsigned long flags, struct mapping *mapping, unsigned long pgoff);
+
+/* The same for @vma, which is in the tree.  => the VMA that covers its range now */
+struct vma *vma_merge_around(struct mm *mm, struct vma *vma);
 
 /*
  * Give [@start, @end), which lies inside @vma, the flags @flags: split and merge as needed.
@@ -165,8 +175,31 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr) __must_chec
 long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len, int flags);
 
 /*
- * Take every VMA of [@start, @end) out, splitting at the ends, unmap its pages and free tables.
- * munmap(2) and mmap(MAP_FIXED) share it.  => -ENOMEM, nothing changed
+ * Taking [start, end) out of the tree, reserved first, so that mmap(MAP_FIXED) can make sure of all
+ * that it needs before it destroys anything.  munmap.c has the steps.
+ */
+struct vma_munmap {
+	struct mm *mm;		   /* in */
+	unsigned long start, end;  /* in */
+	struct vma *insert;	   /* in: takes the place, or NULL; vma_link_rmap() is left to do */
+	struct vma *first, *last;  /* the first and the last VMA of the range, or NULL */
+	struct vma *tail;	   /* made for the upper part of a VMA that is cut in two, or NULL */
+	unsigned long nr_pages;	   /* mapped in the range */
+	struct vma_tree_change tree;
+};
+/* => -ENOMEM, nothing changed */
+int vma_munmap_reserve(struct vma_munmap *munmap) __must_check;
+/* Cannot fail.  The entries of the range are zapped already; afterwards no walker finds it. */
+void vma_munmap_commit(struct vma_munmap *munmap);
+void vma_munmap_cancel(struct vma_munmap *munmap);
+/* Between the two, or instead of vma_munmap_commit() alone: zap, commit, free the tables. */
+void do_munmap_reserved(struct vma_munmap *munmap);
+/* Show @vma, which is in the tree, to those who walk its mapping. */
+void vma_link_rmap(struct vma *vma);
+
+/*
+ * Take every VMA of [@start, @start + @len) out, splitting at the ends, unmap its pages and free
+ * tables.  => -EINVAL; -ENOMEM: nothing changed
  */
 int do_munmap(struct mm *mm, unsigned long start, unsigned long len) __must_check;
 
@@ -183,6 +216,9 @@ int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned
 
 /* May @nr_pages more be mapped with @flags?  RLIMIT_AS, RLIMIT_DATA. */
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long nr_pages);
+/* May @nr_pages more be locked, if @flags say so?  RLIMIT_MEMLOCK. */
+bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages);
+/* vma.c does this for every change that it makes; also locked_vm. */
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);
 
 /* Take @vma, in no tree any more, off rmap, and free it.  exit_mmap() and munmap use it. */

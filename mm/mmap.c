@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mmap.c - new mappings
+ *
+ * Decoded first, as far as no lock is needed to judge; then, under mmap_lock for write, placed,
+ * checked against the limits, reserved, and only then made.  A failed call has changed nothing, not
+ * even what MAP_FIXED was to replace: the new VMA and the nodes of the tree are there before the
+ * old range is zapped.
+ *
+ * Not modelled yet: writable shared mappings of files (-ENODEV, as Linux says for a file that cannot
+ * be mapped); shared anonymous memory is private, which without fork() nobody can tell, but shows as
+ * shared; MAP_HUGETLB, MAP_SYNC, MAP_DROPPABLE.  Nobody has CAP_IPC_LOCK or CAP_SYS_RAWIO.
+ *
+ * Linux: mm/mmap.c (do_mmap, mmap_region), as of 6.12.
+ */
+#include "fault.h"
+#include "filemap.h"
+#include "vma.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* What mmap() has always ignored, so that MAP_SHARED_VALIDATE alone may refuse others. */
+#define LEGACY_MAP_MASK                                                                            \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |    \
+	 MAP_HUGETLB | MAP_32BIT)
+
+struct mmap_request {
+	struct mm *mm;
+	struct mapping *mapping; /* NULL: anonymous */
+	unsigned long addr;	 /* the hint, then the place */
+	unsigned long len;	 /* bytes, whole pages */
+	unsigned long pgoff;
+	int prot, flags;
+	unsigned long vm_flags;
+};
+
+static int mmap_check(struct mmap_request *request);
+static int mmap_place(struct mmap_request *request);
+static int mmap_limits(struct mmap_request *request);
+static int mmap_kind(struct mmap_request *request);
+static int mmap_region(struct mmap_request *request);
+static void mmap_populate(const struct mmap_request *request);
+
+/* Linux's order of checks: the first that fails names the error. */
+static int do_mmap(struct mmap_request *request)
+{
+	struct mm *mm = request->mm;
+	int err;
+
+	/* Linux lets the count go one above the limit. */
+	if (mm->map_count > mm->machine->max_map_count)
+		return -ENOMEM;
+	err = mmap_place(request);
+	if (!err)
+		err = mmap_limits(request);
+	if (!err)
+		err = mmap_kind(request);
+	if (!err)
+		err = mmap_region(request);
+	return err;
+}
+
+long mm_mmap(struct mm *mm, const struct gw_mmap *args)
+{
+	struct mmap_request request = {
+		.mm = mm,
+		.mapping = args->mapping,
+		.addr = args->addr,
+		.len = args->len,
+		.pgoff = args->pgoff,
+		.prot = args->prot,
+		.flags = args->flags,
+	};
+	int err;
+
+	err = mmap_check(&request);
+	if (err)
+		return err;
+	down_write(&mm->mmap_lock);
+	err = do_mmap(&request);
+	up_write(&mm->mmap_lock);
+	if (err)
+		return err;
+	if ((request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
+	    (request.vm_flags & VM_LOCKED))
+		mmap_populate(&request);
+	return request.addr;
+}
+
+static unsigned long prot_flags(int prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+static int mmap_check(struct mmap_request *request)
+{
+	unsigned long min_addr = ALIGN_UP(request->mm->machine->mmap_min_addr, PAGE_SIZE);
+	int flags = request->flags;
+
+	if (!request->len)
+		return -EINVAL;
+	if (flags & MAP_FIXED_NOREPLACE)
+		request->flags |= MAP_FIXED;
+	if (!(request->flags & MAP_FIXED)) {
+		request->addr = ALIGN_DOWN(request->addr, PAGE_SIZE);
+		if (request->addr && request->addr < min_addr)
+			request->addr = min_addr;
+	}
+	request->len = ALIGN_UP(request->len, PAGE_SIZE);
+	if (!request->len)
+		return -ENOMEM;
+	if (request->pgoff + (request->len >> PAGE_SHIFT) < request->pgoff)
+		return -EOVERFLOW;
+	request->vm_flags = prot_flags(request->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	if (flags & MAP_GROWSDOWN)
+		request->vm_flags |= VM_GROWSDOWN;
+	if (flags & MAP_LOCKED)
+		request->vm_flags |= VM_LOCKED;
+	return 0;
+}
+
+static int mmap_place(struct mmap_request *request)
+{
+	struct mm *mm = request->mm;
+	long addr = get_unmapped_area(mm, request->addr, request->len, request->flags);
+
+	if (addr < 0)
+		return addr;
+	request->addr = addr;
+	if ((request->flags & MAP_FIXED_NOREPLACE) &&
+	    vma_intersection(mm, request->addr, request->addr + request->len))
+		return -EEXIST;
+	return 0;
+}
+
+static int mmap_limits(struct mmap_request *request)
+{
+	struct mm *mm = request->mm;
+
+	if ((request->flags & MAP_LOCKED) && !mm->limits.memlock)
+		return -EPERM;
+	if (!mlock_future_ok(mm, request->vm_flags, request->len >> PAGE_SHIFT))
+		return -EAGAIN;
+	return 0;
+}
+
+static int mmap_file_kind(struct mmap_request *request);
+static int mmap_anonymous_kind(struct mmap_request *request);
+
+static int mmap_kind(struct mmap_request *request)
+{
+	int err = request->mapping ? mmap_file_kind(request) : mmap_anonymous_kind(request);
+
+	if (err)
+		return err;
+	if (request->flags & MAP_NORESERVE)
+		request->vm_flags |= VM_NORESERVE;
+	/* Private memory that can be written is accounted; the flag keeps others from merging. */
+	if ((request->vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE)
+		request->vm_flags |= VM_ACCOUNT;
+	return 0;
+}
+
+/* Files are open for reading, so a shared mapping is one that can never be written. */
+static int mmap_file_kind(struct mmap_request *request)
+{
+	switch (request->flags & MAP_TYPE) {
+	case MAP_SHARED_VALIDATE:
+		if (request->flags & ~(LEGACY_MAP_MASK | MAP_FIXED_NOREPLACE))
+			return -EOPNOTSUPP;
+		__attribute__((fallthrough));
+	case MAP_SHARED:
+		if (request->prot & PROT_WRITE)
+			return -ENODEV;
+		request->vm_flags |= VM_MAYSHARE;
+		request->vm_flags &= ~(unsigned long)VM_MAYWRITE;
+		break;
+	case MAP_PRIVATE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	return request->vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
+}
+
+static int mmap_anonymous_kind(struct mmap_request *request)
+{
+	switch (request->flags & MAP_TYPE) {
+	case MAP_SHARED:
+		if (request->vm_flags & VM_GROWSDOWN)
+			return -EINVAL;
+		request->vm_flags |= VM_MAYSHARE; /* VM_SHARED is for pages that others see */
+		request->pgoff = 0;
+		return 0;
+	case MAP_PRIVATE:
+		request->pgoff = request->addr >> PAGE_SHIFT;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- Making it ------------------------------------------------------------------------------------------ */
+
+static struct vma *mmap_new_vma(const struct mmap_request *request)
+{
+	struct vma *vma = vma_alloc(request->mm);
+
+	if (!vma)
+		return NULL;
+	vma->start = request->addr;
+	vma->end = request->addr + request->len;
+	vma->pgoff = request->pgoff;
+	vma->flags = request->vm_flags;
+	vma->page_prot = vm_get_page_prot(vma->flags);
+	vma->mapping = request->mapping;
+	if (vma->mapping)
+		mapping_get(vma->mapping);
+	return vma;
+}
+
+static void report_mmap(const struct mmap_request *request)
+{
+	const struct gw_event event = {
+		.kind = GW_EVENT_MMAP,
+		.mm_id = request->mm->id,
+		.addr = request->addr,
+		.arg = { request->addr + request->len, request->vm_flags },
+	};
+
+	machine_event(request->mm->machine, &event);
+}
+
+/* Nothing is in the way. */
+static int mmap_free_region(const struct mmap_request *request)
+{
+	struct mm *mm = request->mm;
+	struct vma *vma;
+	int err;
+
+	if (!may_expand_vm(mm, request->vm_flags, request->len >> PAGE_SHIFT))
+		return -ENOMEM;
+	if (vma_merge_new(mm, request->addr, request->addr + request->len, request->vm_flags,
+			  request->mapping, request->pgoff))
+		return 0;
+	vma = mmap_new_vma(request);
+	if (!vma)
+		return -ENOMEM;
+	err = vma_insert(mm, vma);
+	if (err)
+		vma_free(vma);
+	return err;
+}
+
+/*
+ * Replace what is there.  The pages that go make room for those that come, but for RLIMIT_DATA,
+ * where Linux counts only how many come.  The new VMA is linked to its file when the old tables are
+ * gone.
+ */
+static int mmap_replace_region(const struct mmap_request *request)
+{
+	struct vma_munmap munmap = {
+		.mm = request->mm,
+		.start = request->addr,
+		.end = request->addr + request->len,
+	};
+	struct vma *vma = mmap_new_vma(request);
+	int err;
+
+	if (!vma)
+		return -ENOMEM;
+	munmap.insert = vma;
+	err = vma_munmap_reserve(&munmap);
+	if (err)
+		goto out_vma;
+	err = -ENOMEM;
+	if (!may_expand_vm(request->mm, request->vm_flags,
+			   (request->len >> PAGE_SHIFT) - munmap.nr_pages))
+		goto out_cancel;
+	do_munmap_reserved(&munmap);
+	vma_link_rmap(vma);
+	vma_merge_around(request->mm, vma);
+	return 0;
+
+out_cancel:
+	vma_munmap_cancel(&munmap);
+out_vma:
+	vma_free(vma);
+	return err;
+}
+
+static int mmap_region(struct mmap_request *request)
+{
+	bool occupied = vma_intersection(request->mm, request->addr, request->addr + request->len);
+	int err = occupied ? mmap_replace_region(request) : mmap_free_region(request);
+
+	if (!err)
+		report_mmap(request);
+	return err;
+}
+
+/* ---- Faulting it in ------------------------------------------------------------------------------------- */
+
+/*
+ * As the program would do it, so a page that cannot be had is found out by the program later.
+ * mmap_lock is free: another task may unmap the range meanwhile.
+ */
+static void mmap_populate(const struct mmap_request *request)
+{
+	unsigned long end = request->addr + request->len;
+	enum gw_access access = GW_READ;
+
+	if (!(request->vm_flags & VM_ACCESS_FLAGS))
+		return;
+	if (request->vm_flags & VM_WRITE)
+		access = GW_WRITE;
+	else if (!(request->vm_flags & VM_READ))
+		access = GW_EXEC;
+	for (unsigned long addr = request->addr; addr < end; addr += PAGE_SIZE) {
+		if (mm_fault(request->mm, addr, access) != GW_FAULT_DONE)
+			return;
+	}
+}
