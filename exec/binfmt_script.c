@@ -123,9 +123,12 @@ static int parse_shebang(const char *buf, struct shebang *line)
 	if (!end)
 		return -ENOEXEC;
 	line->name = skip_blanks(buf, 2, end);
-	line->name_end = skip_word(buf, line->name, end);
-	if (line->name == line->name_end)
+	if (line->name == end)
 		return -ENOEXEC;
+	line->name_end = skip_word(buf, line->name, end);
+	/* A NUL comes first: Linux looks the empty name up, and finds the working directory. */
+	if (line->name == line->name_end)
+		return -EACCES;
 	/* A NUL ends the line; a blank is followed by the argument. */
 	line->arg = line->arg_end = line->name_end;
 	if (line->name_end < end && buf[line->name_end]) {
