@@ -62,15 +62,6 @@ struct migration {
 
 /* ---- Phase one: lock, unmap -------------------------------------------------------------------------- */
 
-static struct folio *new_frame(struct migration *m, const struct folio *src)
-{
-	struct folio *dst = folio_alloc(m->machine, GFP_MOVABLE, src->node);
-
-	if (dst && !folio_trylock(dst))
-		panic("a new frame is locked");
-	return dst;
-}
-
 static void free_new_frame(struct migration *m, struct folio *dst)
 {
 	struct anon_vma *anon_vma = dst->migrate.anon_vma;
@@ -97,7 +88,7 @@ static void undo_unmap(struct migration *m, struct folio *src, struct folio *dst
  */
 static int migrate_folio_unmap(struct migration *m, struct folio *src, struct folio **result)
 {
-	struct folio *dst = new_frame(m, src);
+	struct folio *dst = folio_alloc(m->machine, GFP_MOVABLE, src->node);
 
 	if (!dst)
 		return -ENOMEM;
@@ -106,9 +97,12 @@ static int migrate_folio_unmap(struct migration *m, struct folio *src, struct fo
 	if (m->wait_for_lock) {
 		folio_lock(src);
 	} else if (!folio_trylock(src)) {
-		free_new_frame(m, dst);
+		folio_put(m->machine, dst);
 		return -EAGAIN;
 	}
+	/* After the old frame's, which may be waited for only while nothing else is locked. */
+	if (!folio_trylock(dst))
+		panic("a new frame is locked");
 	/* The anon_vma must outlive the last VMA, or the second walk would walk a stranger's. */
 	if (folio_anon(src))
 		dst->migrate.anon_vma = folio_get_anon_vma(m->machine, src);
