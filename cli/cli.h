@@ -10,19 +10,12 @@
 
 #include "compiler.h"
 
-/* Exit codes of everything but `run`, which has those of env(1) and the program's own. */
+/* Exit codes of everything but `run`, which has those of guest/run.h and the program's own. */
 enum exit_code {
 	EXIT_NOTHING_FOUND = 0,
 	EXIT_VIOLATION = 1,
 	EXIT_USAGE = 2, /* or an internal error */
 	EXIT_BUDGET = 3,
-};
-
-enum run_exit_code {
-	RUN_EXIT_FAILED = 125, /* Godwit itself: usage, host, guest not supported */
-	RUN_EXIT_NOT_EXECUTABLE = 126,
-	RUN_EXIT_NOT_FOUND = 127,
-	RUN_EXIT_SIGNAL = 128, /* plus the signal's number */
 };
 
 struct command {

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run.h"
+
 /* A command whose sources are not part of this build is not offered. */
 static const struct command commands[] = {
 #ifdef GODWIT_HAS_GUEST
-	{ "run", "run a program while its pages migrate", cmd_run, RUN_EXIT_FAILED },
+	{ "run", "run a program while its pages migrate", cmd_run, RUN_STATUS_FAILED },
 #endif
 #ifdef GODWIT_HAS_EXPLORE
 	{ "explore", "run a scenario under every interleaving", cmd_explore, EXIT_USAGE },
