@@ -13,8 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NR_PAIRS 20000
-#define NR_VMAS	 40 /* that a small program has, and this one too */
+#define NR_FRAMES 65536ul
+#define NR_PAIRS  20000
+#define NR_VMAS	  40 /* that a small program has, and this one too */
 
 static int sample_library(void *arg, double *figure)
 {
@@ -92,8 +93,8 @@ void bench_mmap(struct bench *bench)
 	const struct bench_row gross = { "mmap.with-entry", "ns/pair", "the host's pair" };
 	struct library library;
 
-	if (library_init(&library, 1024)) {
-		bench_skip(bench, net.name, "no memory for a machine of 1024 frames");
+	if (library_init(&library, NR_FRAMES)) {
+		bench_skip(bench, net.name, "no memory for a machine of %lu frames", NR_FRAMES);
 		return;
 	}
 	if (add_vmas(&library)) {

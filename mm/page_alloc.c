@@ -493,6 +493,9 @@ struct folio *folios_alloc(struct machine *machine, enum gfp gfp, int node, int 
 		return NULL;
 	folio = alloc_from_zones(machine, gfp, node, order);
 	if (unlikely(!folio)) {
+		/* What a storm of unmapping has freed may still wait for its grace period. */
+		if (gfp == GFP_CORE)
+			rcu_barrier();
 		drain_all_pages(machine);
 		folio = alloc_from_zones(machine, gfp, node, order);
 	}

@@ -245,13 +245,16 @@ void *kmem_cache_alloc(struct machine *machine, struct kmem_cache *cache)
 	spin_unlock(&cache->lock);
 	if (!object) {
 		slab = slab_create(machine, cache);
-		if (!slab)
-			return NULL;
 		spin_lock(&cache->lock);
-		list_add(&slab->list, &cache->partial);
-		cache->nr_slabs++;
+		if (slab) {
+			list_add(&slab->list, &cache->partial);
+			cache->nr_slabs++;
+		}
+		/* Without one, the wait for frames may have brought objects of this cache back. */
 		object = take_object(cache);
 		spin_unlock(&cache->lock);
+		if (!object)
+			return NULL;
 	}
 	if (cache_poisons(machine, cache))
 		check_poison(cache, object);
