@@ -201,9 +201,9 @@ static void validate_migration_entry(struct validation *v, unsigned long addr, p
 
 static void validate_pte(struct validation *v, unsigned long addr, pte_t pte)
 {
-	const struct vma *vma = vma_lookup(v->mm, addr);
+	const struct vma *vma = vma_tree_find(&v->mm->vmas, addr, NULL);
 
-	if (!vma) {
+	if (!vma || vma->start > addr) {
 		problem(v, "mm %lu: an entry at %lx, where no VMA is", v->mm->id, addr);
 		if (!pte_is_migration(pte))
 			return;

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,32 @@ struct mapping *fixture_file(struct fixture *fixture, const char *name, size_t s
 	file->size = size;
 	assert_int_equal(mapping_create(fixture->machine, &info, &mapping), 0);
 	return mapping;
+}
+
+/* ---- A second task -------------------------------------------------------------------------------- */
+
+struct other_task {
+	void (*work)(void *arg);
+	void *arg;
+};
+
+static void *other_thread(void *arg)
+{
+	const struct other_task *other = arg;
+
+	threads_task_attach("other", 1);
+	other->work(other->arg);
+	threads_task_detach();
+	return NULL;
+}
+
+void fixture_in_another_task(void (*work)(void *arg), void *arg)
+{
+	struct other_task other = { .work = work, .arg = arg };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, other_thread, &other), 0);
+	pthread_join(thread, NULL);
 }
 
 /* ---- Fail the Nth --------------------------------------------------------------------------------- */

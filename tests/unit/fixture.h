@@ -66,6 +66,14 @@ long fixture_mmap(struct mm *mm, unsigned long addr, unsigned long len, int prot
 struct mapping *fixture_file(struct fixture *fixture, const char *name, size_t size);
 unsigned char fixture_file_byte(uint64_t offset);
 
+/* ---- A second task -------------------------------------------------------------------------------- */
+
+/*
+ * Run @work on CPU 1 and wait for it: what another task does while this one holds locks.  It may
+ * not assert, as cmocka's assertions belong to the first thread.
+ */
+void fixture_in_another_task(void (*work)(void *arg), void *arg);
+
 /* ---- Fail the Nth --------------------------------------------------------------------------------- */
 
 /*

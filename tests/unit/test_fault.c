@@ -149,7 +149,7 @@ static void a_stack_grows_down_to_its_guard_gap(void **state)
 			 top - PAGE_SIZE);
 	fixture_map_at(mm, BASE, PAGE_SIZE, RW);
 	assert_int_equal(mm_fault(mm, top - 100 * PAGE_SIZE, GW_WRITE), GW_FAULT_DONE);
-	assert_int_equal(vma_lookup(mm, top - 1)->start, top - 100 * PAGE_SIZE);
+	assert_int_equal(vma_tree_find(&mm->vmas, top - 1, NULL)->start, top - 100 * PAGE_SIZE);
 	assert_int_equal(mm_fault(mm, BASE + PAGE_SIZE + gap, GW_WRITE), GW_FAULT_DONE);
 	assert_int_equal(mm_fault(mm, BASE + gap, GW_WRITE), GW_FAULT_MAPERR);
 	assert_int_equal(counter(fixture, GW_COUNTER_fault_stack), 2);

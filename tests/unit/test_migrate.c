@@ -121,6 +121,43 @@ static void a_reference_keeps_a_page_where_it_is(void **state)
 	check(mm, BASE, 3);
 }
 
+/* What another task does while this one holds a folio lock. */
+struct operation {
+	struct mm *mm;
+	long result;
+};
+
+static void migrate_async(void *arg)
+{
+	struct operation *op = arg;
+	struct gw_migrate move = { .mode = GW_MIGRATE_ASYNC, .reason = GW_MR_SYSCALL };
+
+	migrate_range(op->mm, BASE, BASE + PAGE_SIZE, &move);
+	op->result = (long)move.nr_failed;
+}
+
+static void make_read_only(void *arg)
+{
+	struct operation *op = arg;
+
+	op->result = mm_mprotect(op->mm, BASE, PAGE_SIZE, PROT_READ);
+}
+
+static void unmap(void *arg)
+{
+	struct operation *op = arg;
+
+	op->result = mm_munmap(op->mm, BASE, PAGE_SIZE);
+}
+
+static long elsewhere(struct mm *mm, void (*work)(void *arg))
+{
+	struct operation op = { .mm = mm };
+
+	fixture_in_another_task(work, &op);
+	return op.result;
+}
+
 /* Fails when the asynchronous mode waits for a lock. */
 static void async_mode_leaves_a_locked_page(void **state)
 {
@@ -132,7 +169,7 @@ static void async_mode_leaves_a_locked_page(void **state)
 	fill(mm, BASE, 1);
 	folio = folio_at(mm, BASE);
 	folio_lock(folio);
-	assert_int_equal(migrate(mm, BASE, 1, GW_MIGRATE_ASYNC).nr_failed, 1);
+	assert_int_equal(elsewhere(mm, migrate_async), 1);
 	folio_unlock(folio);
 	check(mm, BASE, 1);
 }
@@ -209,7 +246,7 @@ static void mprotect_between_the_walks_is_obeyed(void **state)
 	fill(mm, BASE, 1);
 	begin_move(mm, BASE, &half);
 	assert_true(pte_is_migration_write(pte_at(mm, BASE)));
-	assert_int_equal(mm_mprotect(mm, BASE, PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(elsewhere(mm, make_read_only), 0);
 	assert_false(pte_is_migration_write(pte_at(mm, BASE)));
 	give_up_move(mm, &half);
 	assert_true(pte_present(pte_at(mm, BASE)));
@@ -228,7 +265,7 @@ static void munmap_between_the_walks_frees_the_page(void **state)
 	fixture_map_at(mm, BASE, PAGE_SIZE, RW);
 	fill(mm, BASE, 1);
 	begin_move(mm, BASE, &half);
-	assert_int_equal(mm_munmap(mm, BASE, PAGE_SIZE), 0);
+	assert_int_equal(elsewhere(mm, unmap), 0);
 	assert_int_equal(atomic_long_read(&mm->rss_anon), 0);
 	give_up_move(mm, &half);
 	assert_int_equal(machine_free_frames(fixture->machine), free_before);
@@ -244,10 +281,11 @@ static void an_owed_flush_is_paid_before_munmap_returns(void **state)
 
 	fixture_map_at(mm, BASE, PAGE_SIZE, RW);
 	assert_int_equal(tlb_store(mm, BASE, &word, sizeof(word)), GW_FAULT_DONE);
+	assert_ptr_equal(fixture->machine->tlbs[0].entries[(BASE >> PAGE_SHIFT) % TLB_ENTRIES].mm, mm);
 	begin_move(mm, BASE, &half);
-	assert_int_equal(mm_munmap(mm, BASE, PAGE_SIZE), 0);
+	assert_int_equal(elsewhere(mm, unmap), 0);
 	/* The modelled CPU must not find its old translation any more. */
-	assert_int_equal(tlb_load(mm, BASE, &word, sizeof(word)), GW_FAULT_MAPERR);
+	assert_null(fixture->machine->tlbs[0].entries[(BASE >> PAGE_SHIFT) % TLB_ENTRIES].mm);
 	give_up_move(mm, &half);
 }
 
