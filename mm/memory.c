@@ -49,7 +49,7 @@ static bool zap_present_pte(struct mmu_gather *tlb, pte_t pte, unsigned long add
 	return tlb_remove_folio(tlb, folio);
 }
 
-/* Up to @end, or until the gather is full; returns how far it came. */
+/* Up to @end, or until the gather was full and has been emptied; returns how far it came. */
 static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end)
 {
 	struct mm *mm = tlb->mm;
@@ -73,6 +73,8 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr, u
 			rss_add(mm, migration_pte_folio(tlb->machine, pte), -1);
 	}
 	pte_unmap_unlock(ptl);
+	if (full)
+		tlb_flush_mmu(tlb);
 	return addr;
 }
 
@@ -80,13 +82,8 @@ void unmap_page_range(struct mmu_gather *tlb, struct vma *vma, unsigned long sta
 		      unsigned long end)
 {
 	ASSERT(start < end && start >= vma->start && end <= vma->end);
-	while (start < end) {
-		unsigned long next = pmd_addr_end(start, end);
-
-		start = zap_pte_range(tlb, start, next);
-		if (start < next)
-			tlb_flush_mmu(tlb);
-	}
+	while (start < end)
+		start = zap_pte_range(tlb, start, pmd_addr_end(start, end));
 }
 
 /* ---- Protect ------------------------------------------------------------------------------------------ */

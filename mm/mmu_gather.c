@@ -30,6 +30,7 @@ void tlb_note_cleared(struct mmu_gather *tlb, unsigned long addr)
 
 bool tlb_remove_folio(struct mmu_gather *tlb, struct folio *folio)
 {
+	ASSERT(tlb->nr_folios < MMU_GATHER_BATCH);
 	tlb->folios[tlb->nr_folios++] = folio;
 	return tlb->nr_folios == MMU_GATHER_BATCH;
 }
