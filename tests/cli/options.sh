@@ -1,0 +1,214 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# options.sh GODWIT - what the command line promises: exit codes, messages, silence in a pipe
+#
+# If it fails, a script that relies on an exit code, or a person who relies on a message, is misled.
+# TAP on stdout.  Everything runs without a terminal.
+set -u
+
+godwit=$1
+dir=$(mktemp -d "${TMPDIR:-/tmp}/godwit-cli.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+nr=0
+failures=0
+
+# result NAME: the test passed if the last command did
+result() {
+	if [ $? = 0 ]; then verdict=ok; else verdict='not ok'; failures=$((failures + 1)); fi
+	nr=$((nr + 1))
+	echo "$verdict $nr - $1"
+	[ "$verdict" = ok ] || {
+		echo "# exit code $status, stdout and stderr:"
+		sed 's/^/#   /' "$dir/out" "$dir/err" | head -n 40
+	}
+}
+
+# try ARG...: run godwit and keep what comes of it
+try() {
+	status=0
+	"$godwit" "$@" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+}
+
+# expect STATUS FILE PATTERN: the exit code, and a line of out or err that matches
+expect() {
+	[ "$status" = "$1" ] && grep -qe "$3" "$dir/$2"
+}
+
+# refuses STATUS NAMED ARG...: a wrong option ends with STATUS, and the message names NAMED
+refuses() {
+	wanted=$1 named=$2
+	shift 2
+	try "$@"
+	[ ! -s "$dir/out" ] && expect "$wanted" err "$named"
+	result "refused, and named: godwit $*"
+}
+
+offers() {
+	"$godwit" --help | grep -q "^  $1 "
+}
+
+# ---- godwit itself ----------------------------------------------------------------------------------
+
+try
+[ ! -s "$dir/out" ] && expect 2 err '^Usage: godwit'
+result 'without a command: usage on stderr, exit code 2'
+
+try --help
+[ ! -s "$dir/err" ] && expect 0 out '^  bench '
+result '--help: the commands on stdout, exit code 0'
+
+try --version
+expect 0 out '^godwit [0-9]*\.[0-9]*\.[0-9]*$'
+result '--version'
+
+refuses 2 'nearest: bench' bnech
+refuses 2 'nearest: bench' benc
+refuses 2 'there are: ' xyzzyplugh
+refuses 2 'is not a godwit command' ''
+refuses 2 'unrecognized option' --no-such-option
+
+for command in $("$godwit" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+	try "$command" --help
+	[ ! -s "$dir/err" ] && expect 0 out "^Usage: godwit $command"
+	result "godwit $command --help"
+done
+
+# ---- bench -------------------------------------------------------------------------------------------
+
+refuses 2 "'cpoy'; the nearest: copy" bench cpoy
+refuses 2 "'nonsense'" bench nonsense
+refuses 2 '--runs=4: must be from 5' bench --runs=4
+refuses 2 '--runs=many: not a number' bench --runs=many
+refuses 2 '--runs=-5: not a number' bench --runs=-5
+
+try bench --runs=5 copy
+[ ! -s "$dir/err" ] && expect 0 out '^copy  *[0-9.]* GB/s'
+result 'bench copy: a line with a unit, and no progress without a terminal'
+
+try bench --runs=5 --json copy
+expect 0 out '"name": "copy"' && for key in value unit min max runs reference ratio; do
+	grep -q "\"$key\": " "$dir/out" || { status=$key; false; break; }
+done
+result 'bench --json: every key that is documented'
+
+# ---- run: options ------------------------------------------------------------------------------------
+
+if ! offers run; then
+	echo "ok $((nr + 1)) - run # SKIP this build has no runner"
+	echo "1..$((nr + 1))"
+	exit "$failures"
+fi
+
+refuses 125 'which program' run
+refuses 125 'which program' run --check --
+refuses 125 'unrecognized option' run --chekc -- true
+refuses 125 '--memory=12Q: not a size' run --memory=12Q -- true
+refuses 125 '--memory=1GG: not a size' run --memory=1GG -- true
+refuses 125 '--memory=-1: not a size' run --memory=-1 -- true
+refuses 125 '--memory=: not a size' run --memory= -- true
+refuses 125 '--memory=4096: must be from' run --memory=4096 -- true
+refuses 125 '--memory=99999999999999999999: not a size' run --memory=99999999999999999999 -- true
+refuses 125 '--memory=999999999T: must be from' run --memory=999999999T -- true
+refuses 125 '--migrate=fast: write off, storm, or a number' run --migrate=fast -- true
+refuses 125 '--migrate=0: must be from' run --migrate=0 -- true
+refuses 125 '--migrate=12x: not a number' run --migrate=12x -- true
+refuses 125 '--numa=1G: not yet' run --numa=1G -- true
+refuses 125 '--error-exitcode=0: must be from' run --error-exitcode=0 -- true
+refuses 125 '--error-exitcode=256: must be from' run --error-exitcode=256 -- true
+refuses 125 '--seed=x: not a number' run --seed=x -- true
+refuses 125 "--stats=$dir/no/such" run "--stats=$dir/no/such" -- true
+refuses 125 "--trace=$dir/no/such" run "--trace=$dir/no/such" -- true
+
+# ---- run: programs ------------------------------------------------------------------------------------
+
+busybox=$(command -v busybox) || {
+	echo "ok $((nr + 1)) - programs # SKIP no busybox"
+	echo "1..$((nr + 1))"
+	exit "$failures"
+}
+
+refuses 127 no-such-program run -- no-such-program
+refuses 127 "$dir/no-such" run -- "$dir/no-such"
+refuses 126 "$dir" run -- "$dir"
+echo 'no program' >"$dir/text"
+refuses 126 "$dir/text" run -- "$dir/text"
+chmod +x "$dir/text"
+refuses 126 "$dir/text" run -- "$dir/text"
+
+# exits STATUS ARG...: the program's end is the runner's
+exits() {
+	wanted=$1
+	shift
+	try run -- "$@"
+	[ "$status" = "$wanted" ]
+	result "exit code $wanted: $*"
+}
+
+exits 0 busybox true
+exits 1 "$busybox" false
+exits 7 busybox sh -c 'exit 7'
+exits 143 busybox sh -c 'kill -TERM $$'
+exits 137 busybox sh -c 'kill -KILL $$'
+
+try run --memory=64M --check -- busybox echo --memory=1 -- --check
+[ ! -s "$dir/err" ] && expect 0 out '^--memory=1 -- --check$'
+result 'options after the program are the program'"'"'s, and Godwit adds nothing'
+
+try run busybox echo --help
+expect 0 out '^--help$'
+result 'the -- may be left out'
+
+setsid "$godwit" run --check -- busybox cat >"$dir/out" 2>"$dir/err" <"$dir/text"
+status=$?
+[ ! -s "$dir/err" ] && cmp -s "$dir/text" "$dir/out"
+result 'without a controlling terminal'
+
+status=0
+"$godwit" run -- busybox true <&- >&- 2>&- || status=$?
+[ "$status" = 0 ]
+result 'without stdin, stdout and stderr'
+
+# ---- run: reports --------------------------------------------------------------------------------------
+
+try run --stats -- busybox echo hello
+expect 0 err '^  pgfault  *[0-9][0-9]* faults$' && grep -q '^hello$' "$dir/out"
+result '--stats: counters on stderr, after the program'
+
+try run --check "--stats=$dir/stats" -- busybox true
+[ "$status" = 0 ] && [ ! -s "$dir/err" ] && for key in pgfault pgmajfault pgmigrate_success \
+	pgmigrate_fail migration_entries_left validation wall_seconds syscalls; do
+	grep -q "^  \"$key\": " "$dir/stats" || { status=$key; false; break; }
+done
+result '--stats=FILE: every key that is documented'
+
+grep -q '"validation": "clean"' "$dir/stats" && grep -q '"migration_entries_left": 0' "$dir/stats"
+result '--check: the machine was validated'
+
+try run --strace -- busybox echo hello
+expect 0 err '^write(1, "hello\\n", 6) *= 6$' && grep -q '^+++ exited with 0 +++$' "$dir/err"
+result '--strace: the notation of strace'
+
+try run --migrate=storm "--trace=$dir/trace" -- busybox sha256sum "$busybox"
+[ "$status" = 0 ] && grep -q '^# tracer: nop$' "$dir/trace" &&
+	grep -Eq ': set_migration_pte: addr=[0-9a-f]+, pte=[0-9a-f]+ order=0$' "$dir/trace" &&
+	grep -Eq ': remove_migration_pte: addr=[0-9a-f]+, pte=[0-9a-f]+ order=0$' "$dir/trace" &&
+	grep -Eq ': mm_migrate_pages: nr_succeeded=[0-9]+ nr_failed=0 .* mode=MIGRATE_' "$dir/trace"
+result '--trace: the kernel'"'"'s lines'
+
+try run --migrate=1000 "--stats=$dir/stats" -- busybox sleep 1
+moved=$(sed -n 's/^  "pgmigrate_success": \([0-9]*\),$/\1/p' "$dir/stats")
+status="$status, $moved pages"
+[ "${moved:-0}" -ge 300 ] && [ "$moved" -le 1500 ]
+result '--migrate=1000: about a thousand pages in a second'
+
+# ---- doctor ---------------------------------------------------------------------------------------------
+
+refuses 2 'Too many arguments' doctor now
+try doctor
+if grep -q '^NO ' "$dir/out"; then wanted=1; else wanted=0; fi
+expect "$wanted" out '^ok '
+result 'doctor: a line for each thing, and an exit code that says whether all is well'
+
+echo "1..$nr"
+exit "$failures"
