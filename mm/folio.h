@@ -57,10 +57,12 @@ struct folio {
 	unsigned char zone;	/* (c) index in machine->zones */
 	unsigned char migratetype; /* (z) of the free list it is on or belongs to */
 	unsigned long mapping;	/* (L) to write: anon_vma | FOLIO_MAPPING_ANON, or struct mapping */
-	unsigned long index;	/* (L) to write: page offset in its object */
 	union {
-		struct list_head lru; /* (z), (l) */
-		struct rcu_head rcu;  /* a table on its way out */
+		struct {
+			struct list_head lru; /* (z), (l) */
+			unsigned long index;  /* (L) to write: page offset in its object */
+		};
+		struct rcu_head rcu; /* a table on its way out */
 	};
 	union {
 		struct {

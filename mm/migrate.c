@@ -27,7 +27,7 @@
  *
  * Locks: the folio locks, inside them the rmap locks and table locks.  mmap_lock is held only while
  * folios are collected.
- * Linux: mm/migrate.c (6.12: migrate_pages_batch, migrate_folio_unmap, migrate_folio_move).
+ * Linux: mm/migrate.c (6.12: migrate_pages_batch, migrate_folio_unmap, migrate_folio_move).  Ours copies a batch in one go.
  */
 #include "migrate.h"
 
@@ -43,6 +43,9 @@
 
 /* Passes over a batch before it is tried one by one.  Linux: NR_MAX_MIGRATE_ASYNC_RETRY. */
 #define BATCH_PASSES 3
+
+/* Entries that a walk over a table looks ahead. */
+#define PREFETCH_AHEAD 8
 
 /*
  * One call of migrate_pages().  Pairs on the two lists correspond: the n-th of @unmapped moves to
@@ -167,10 +170,10 @@ static void unmap_all(struct migration *m, int passes)
 	}
 }
 
-/* ---- Phase two: copy, put back ----------------------------------------------------------------------- */
+/* ---- Phase two: take over, copy, put back ------------------------------------------------------------ */
 
 /* The isolator's reference, and the page cache's, are all that may be left. */
-static int migrate_anon_mapping(struct migration *m, struct folio *src, struct folio *dst)
+static int take_over_anon(struct migration *m, struct folio *src, struct folio *dst)
 {
 	if (guard(m->machine, migrate_recheck_refs) && folio_ref_count(src) != 1)
 		return -EAGAIN;
@@ -179,17 +182,16 @@ static int migrate_anon_mapping(struct migration *m, struct folio *src, struct f
 	return 0;
 }
 
-static int move_to_new_folio(struct migration *m, struct folio *src, struct folio *dst)
+/* From here on @dst is the page, though not yet uptodate.  Linux: folio_migrate_mapping(). */
+static int take_over(struct migration *m, struct folio *src, struct folio *dst)
 {
 	struct mapping *mapping = folio_mapping(src);
-	int err;
 
-	if (mapping)
-		err = filemap_replace_folio(mapping, src, dst, 2);
-	else
-		err = migrate_anon_mapping(m, src, dst);
-	if (err)
-		return err;
+	return mapping ? filemap_replace_folio(mapping, src, dst, 2) : take_over_anon(m, src, dst);
+}
+
+static void copy_folio(struct migration *m, struct folio *src, struct folio *dst)
+{
 	folio_copy(m->machine, dst, src);
 	if (folio_test(src, PG_swapbacked))
 		folio_set(dst, PG_swapbacked);
@@ -200,18 +202,13 @@ static int move_to_new_folio(struct migration *m, struct folio *src, struct foli
 	/* Last: who looks a page up in the cache without its lock goes by this. */
 	if (folio_test(src, PG_uptodate))
 		folio_set(dst, PG_uptodate);
-	return 0;
 }
 
-/* Both leave their lists, on success. */
-static int migrate_folio_move(struct migration *m, struct folio *src, struct folio *dst)
+static void put_back(struct migration *m, struct folio *src, struct folio *dst)
 {
 	struct anon_vma *anon_vma = dst->migrate.anon_vma;
 	bool was_mapped = dst->migrate.was_mapped;
-	int err = move_to_new_folio(m, src, dst);
 
-	if (err)
-		return err;
 	list_del(&src->lru);
 	list_del(&dst->lru);
 	folio_add_lru(m->machine, dst);
@@ -224,24 +221,54 @@ static int migrate_folio_move(struct migration *m, struct folio *src, struct fol
 	folio_unlock(src);
 	folio_put(m->machine, src); /* the isolator's, the last */
 	m->migrate->nr_succeeded++;
-	return 0;
+}
+
+/* Pairs that can move go to @sources and @moved; the others stay for the next pass. */
+static void take_over_all(struct migration *m, struct list_head *sources, struct list_head *moved,
+			  bool again)
+{
+	struct folio *src, *next_src;
+	struct folio *dst = list_first_entry(&m->targets, struct folio, lru), *next_dst;
+
+	list_for_each_entry_safe(src, next_src, &m->unmapped, lru) {
+		next_dst = list_next_entry(dst, lru);
+		if (again) {
+			m->migrate->nr_retries++;
+			count_event(m->machine, migrate_retry);
+		}
+		if (take_over(m, src, dst) == 0) {
+			list_move_tail(&src->lru, sources);
+			list_move_tail(&dst->lru, moved);
+		}
+		dst = next_dst;
+	}
+}
+
+/*
+ * Copies back to back run at the speed of memory.  Frames are given back in reverse, so that the
+ * next batch, which gets them last freed first, finds neighbours in neighbouring frames.
+ */
+static void copy_and_put_back(struct migration *m, struct list_head *sources,
+			      struct list_head *moved)
+{
+	struct folio *dst = list_first_entry(moved, struct folio, lru), *src;
+
+	list_for_each_entry(src, sources, lru) {
+		copy_folio(m, src, dst);
+		dst = list_next_entry(dst, lru);
+	}
+	while (!list_empty(sources))
+		put_back(m, list_last_entry(sources, struct folio, lru),
+			 list_last_entry(moved, struct folio, lru));
 }
 
 static void move_all(struct migration *m, int passes)
 {
-	for (int pass = 0; pass < passes && !list_empty(&m->unmapped); pass++) {
-		struct folio *src, *next_src;
-		struct folio *dst = list_first_entry(&m->targets, struct folio, lru), *next_dst;
+	struct list_head sources = LIST_HEAD_INIT(sources), moved = LIST_HEAD_INIT(moved);
 
-		list_for_each_entry_safe(src, next_src, &m->unmapped, lru) {
-			next_dst = list_next_entry(dst, lru);
-			if (pass > 0) {
-				m->migrate->nr_retries++;
-				count_event(m->machine, migrate_retry);
-			}
-			migrate_folio_move(m, src, dst); /* or it stays for the next pass */
-			dst = next_dst;
-		}
+	for (int pass = 0; pass < passes && !list_empty(&m->unmapped); pass++) {
+		take_over_all(m, &sources, &moved, pass > 0);
+		copy_and_put_back(m, &sources, &moved);
 	}
 }
 
@@ -372,6 +399,13 @@ static void collect_pte(struct collect *collect, pte_t pte)
 	collect->nr++;
 }
 
+/* What collect_pte() will look at a little later.  Frames lie scattered, so their folios are cold. */
+static void prefetch_folio(struct machine *machine, pte_t pte)
+{
+	if (pte_present(pte) && pte_pfn(pte) < machine->nr_guest_frames)
+		__builtin_prefetch(&machine->folios[pte_pfn(pte)], 1);
+}
+
 /* One table's part of [collect->addr, @end). */
 static void collect_table(struct collect *collect, unsigned long end)
 {
@@ -385,8 +419,11 @@ static void collect_table(struct collect *collect, unsigned long end)
 		collect->addr = end;
 		return;
 	}
-	for (; collect->addr < end && collect->nr < collect->max; collect->addr += PAGE_SIZE)
+	for (; collect->addr < end && collect->nr < collect->max; collect->addr += PAGE_SIZE) {
+		if (collect->addr + PREFETCH_AHEAD * PAGE_SIZE < end)
+			prefetch_folio(collect->mm->machine, ptep_get(ptep + PREFETCH_AHEAD));
 		collect_pte(collect, ptep_get(ptep++));
+	}
 	pte_unmap_unlock(ptl);
 }
 

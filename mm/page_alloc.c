@@ -23,14 +23,16 @@
 #include "block.h"
 #include "machine.h"
 
-/* Twice this would no longer fit one cache-line pair; sync/explored's locks are the larger ones. */
+/* A cache line over threads; sync/explored's locks are the larger ones. */
 BUILD_ASSERT(sizeof(struct folio) <= 128);
 
 /* Below this a zone is an explored or a test machine: no reserve, and hardly any per-CPU stock. */
 #define TINY_ZONE_FRAMES 1024
 
-#define PCP_BATCH_MAX	 31
+#define PCP_BATCH_MAX	 63
 #define PCP_HIGH_BATCHES 6
+#define PCP_HIGH_MAX	 2048 /* frames: migration takes and gives back a batch of 512 at a time */
+#define PCP_HIGH_SHARE	 32
 
 #define POISON_FREE 0xdb
 
@@ -78,7 +80,8 @@ static void zone_init_pcp(struct zone *zone)
 		zone->pcp_batch = (int)min(nr_frames / 16 + 1, 4ul);
 	else
 		zone->pcp_batch = (int)min(nr_frames / TINY_ZONE_FRAMES + 15, (unsigned long)PCP_BATCH_MAX);
-	zone->pcp_high = PCP_HIGH_BATCHES * zone->pcp_batch;
+	zone->pcp_high = (int)max(min(nr_frames / PCP_HIGH_SHARE, (unsigned long)PCP_HIGH_MAX),
+				  (unsigned long)(PCP_HIGH_BATCHES * zone->pcp_batch));
 	for (int cpu = 0; cpu < GW_MAX_CPUS; cpu++) {
 		spin_lock_init(&zone->pcp[cpu].lock, LOCK_PCP);
 		list_init(&zone->pcp[cpu].list);
