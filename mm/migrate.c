@@ -190,18 +190,12 @@ static int take_over(struct migration *m, struct folio *src, struct folio *dst)
 	return mapping ? filemap_replace_folio(mapping, src, dst, 2) : take_over_anon(m, src, dst);
 }
 
-static void copy_folio(struct migration *m, struct folio *src, struct folio *dst)
+/* What the page keeps.  Uptodate too: who looks it up in the cache without its lock goes by this. */
+static void migrate_flags(struct folio *src, struct folio *dst)
 {
-	folio_copy(m->machine, dst, src);
-	if (folio_test(src, PG_swapbacked))
-		folio_set(dst, PG_swapbacked);
-	if (folio_test(src, PG_referenced))
-		folio_set(dst, PG_referenced);
-	if (folio_test(src, PG_dirty))
-		folio_set(dst, PG_dirty);
-	/* Last: who looks a page up in the cache without its lock goes by this. */
-	if (folio_test(src, PG_uptodate))
-		folio_set(dst, PG_uptodate);
+	int kept = 1 << PG_uptodate | 1 << PG_dirty | 1 << PG_referenced | 1 << PG_swapbacked;
+
+	atomic_fetch_or(&dst->flags, atomic_read(&src->flags) & kept);
 }
 
 static void put_back(struct migration *m, struct folio *src, struct folio *dst)
@@ -209,6 +203,7 @@ static void put_back(struct migration *m, struct folio *src, struct folio *dst)
 	struct anon_vma *anon_vma = dst->migrate.anon_vma;
 	bool was_mapped = dst->migrate.was_mapped;
 
+	migrate_flags(src, dst);
 	list_del(&src->lru);
 	list_del(&dst->lru);
 	folio_add_lru(m->machine, dst);
@@ -245,7 +240,8 @@ static void take_over_all(struct migration *m, struct list_head *sources, struct
 }
 
 /*
- * Copies back to back run at the speed of memory.  Frames are given back in reverse, so that the
+ * Copies back to back run at the speed of memory: an atomic in between would wait for each copy's
+ * stores.  Frames are given back in reverse, so that the
  * next batch, which gets them last freed first, finds neighbours in neighbouring frames.
  */
 static void copy_and_put_back(struct migration *m, struct list_head *sources,
@@ -254,7 +250,7 @@ static void copy_and_put_back(struct migration *m, struct list_head *sources,
 	struct folio *dst = list_first_entry(moved, struct folio, lru), *src;
 
 	list_for_each_entry(src, sources, lru) {
-		copy_folio(m, src, dst);
+		folio_copy(m->machine, dst, src);
 		dst = list_next_entry(dst, lru);
 	}
 	while (!list_empty(sources))
