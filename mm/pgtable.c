@@ -175,7 +175,7 @@ static int table_install(struct mm *mm, pte_t *upperp)
 	spin_lock(&mm->page_table_lock);
 	if (pte_none(ptep_get(upperp))) {
 		core_folio(mm->machine, upperp)->table.nr_entries++;
-		/* Pairs with the dependent loads of walkers: they see a zeroed table. */
+		/* Pairs with ptep_get_lockless(): walkers see a zeroed table. */
 		smp_store_release(&upperp->v, upper.v);
 		table = NULL;
 	}

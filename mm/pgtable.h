@@ -196,10 +196,13 @@ static inline pte_t ptep_get(const pte_t *ptep)
 	return *ptep;
 }
 
-/* Without it: a snapshot that must be confirmed. */
+/*
+ * Without it: a snapshot that must be confirmed.  The acquire pairs with the release of
+ * table_install(): what an upper entry names has been zeroed.
+ */
 static inline pte_t ptep_get_lockless(const pte_t *ptep)
 {
-	return (pte_t){ READ_ONCE(ptep->v) };
+	return (pte_t){ smp_load_acquire(&ptep->v) };
 }
 
 /* Under the table lock.  Keeps the table's count of entries. */

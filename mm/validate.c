@@ -52,6 +52,7 @@ void machine_validate(struct machine *machine, struct gw_validation *result)
 	struct validation v = { .machine = machine, .result = result };
 	struct mm *mm;
 
+	rcu_barrier(); /* callbacks free frames, whoever runs */
 	*result = (struct gw_validation){ 0 };
 	for (unsigned long pfn = 0; pfn < machine->nr_guest_frames; pfn++)
 		machine->folios[pfn].seen = 0;
