@@ -28,7 +28,6 @@ int world_create(const struct run_options *options, struct world **out)
 	struct platform_config config = {
 		.core = &godwit_core_threads,
 		.nr_frames = options->memory >> GW_PAGE_SHIFT,
-		.userfaultfd = true,
 	};
 	const char *why = NULL;
 	int err;

@@ -29,12 +29,12 @@ struct platform_thread;	 /* one guest thread in it, driven by one thread of the 
 enum platform_fault_injection {
 	PLATFORM_NO_WAIT_FOR_FILLS = 1 << 0, /* flush without waiting for fills in flight */
 	PLATFORM_NO_FLUSH = 1 << 1,
+	PLATFORM_DELAY_FILLS = 1 << 2, /* no fault: fills stay in flight for long */
 };
 
 struct platform_config {
 	const struct gw_core *core;
 	unsigned long nr_frames;
-	bool userfaultfd; /* use it where the host offers it */
 	unsigned int fault_injection;
 };
 
@@ -68,6 +68,7 @@ void platform_reset_regs(struct platform_thread *thread, unsigned long entry, un
 /*
  * Its floating-point state in place, as the host's signal frame holds it: an XSAVE block with the
  * software bytes of struct _fpx_sw_bytes at 464, and its size without the closing magic number.
+ * NULL: the guest has spoilt the frame.
  */
 void *platform_fpstate(struct platform_thread *thread, size_t *size_bytes);
 /* Set FS or GS base (ARCH_SET_FS, ARCH_SET_GS) before the next instruction. */
