@@ -32,15 +32,19 @@ const struct benchmark bench_all[] = {
 	{ NULL, NULL, NULL },
 };
 
-/* Of one side of a row. */
+/* Of one side of a row, or what one turn makes of both. */
 struct samples {
 	int nr;
-	double at[BENCH_RUNS_MAX]; /* sorted */
+	double at[BENCH_RUNS_MAX]; /* sorted, when all are there */
 };
 
+/*
+ * The ratio is the median of the turns' ratios and not the ratio of the medians: what disturbs the
+ * machine for a while disturbs both sides of a turn.
+ */
 struct result {
 	struct bench_row row;
-	struct samples value, reference;
+	struct samples value, reference, ratio;
 	char skipped[160]; /* "": it was not */
 };
 
@@ -111,43 +115,49 @@ static double median(const struct samples *samples)
 	return (samples->at[middle - 1] + samples->at[middle]) / 2;
 }
 
-static int take(bench_sample sample, void *arg, bool counts, struct samples *samples)
+static void add_sample(struct samples *samples, double figure)
 {
-	double figure;
-	int err;
+	samples->at[samples->nr++] = figure;
+}
 
-	if (!sample)
-		return 0;
-	err = sample(arg, &figure);
-	if (!err && counts)
-		samples->at[samples->nr++] = figure;
-	return err;
+/* One sample of each side; the first turn of a row does not count. */
+static int take_turn(struct result *result, bench_sample value, bench_sample reference, void *arg,
+		     bool counts)
+{
+	double figure, reference_figure = 0;
+	int err = value(arg, &figure);
+
+	if (!err && reference)
+		err = reference(arg, &reference_figure);
+	if (err || !counts)
+		return err;
+	add_sample(&result->value, figure);
+	if (reference) {
+		add_sample(&result->reference, reference_figure);
+		add_sample(&result->ratio, figure / reference_figure);
+	}
+	return 0;
 }
 
 void bench_compare(struct bench *bench, const struct bench_row *row, bench_sample value,
 		   bench_sample reference, void *arg)
 {
-	struct result *result;
-	struct samples samples = { 0 }, reference_samples = { 0 };
+	struct result result = { .row = *row };
 	int err = 0;
 
 	for (int turn = -1; turn < bench->runs && !err; turn++) {
 		show_progress(bench, row->name, turn + 1);
-		err = take(value, arg, turn >= 0, &samples);
-		if (!err)
-			err = take(reference, arg, turn >= 0, &reference_samples);
+		err = take_turn(&result, value, reference, arg, turn >= 0);
 	}
 	clear_progress(bench);
 	if (err) {
 		bench_skip(bench, row->name, "it failed: %s", strerror(-err));
 		return;
 	}
-	sort_samples(&samples);
-	sort_samples(&reference_samples);
-	result = new_result(bench);
-	result->row = *row;
-	result->value = samples;
-	result->reference = reference_samples;
+	sort_samples(&result.value);
+	sort_samples(&result.reference);
+	sort_samples(&result.ratio);
+	*new_result(bench) = result;
 }
 
 static void show_progress(const struct bench *bench, const char *name, int done)
@@ -201,7 +211,7 @@ static void print_row(FILE *out, const struct result *result)
 	if (reference->nr) {
 		fputs("  ", out);
 		print_figure(out, 9, median(reference));
-		print_figure(out, 9, median(value) / median(reference));
+		print_figure(out, 9, median(&result->ratio));
 		fprintf(out, "x  %s", result->row.reference);
 	}
 	fputs("\n", out);
@@ -210,7 +220,8 @@ static void print_row(FILE *out, const struct result *result)
 void bench_print_text(const struct bench *bench, FILE *out)
 {
 	print_surroundings(out);
-	fprintf(out, "Medians of %d runs, both sides in turn; ratio = value / reference.\n\n",
+	fprintf(out,
+		"Medians of %d runs, both sides in turn; ratio: value / reference, of each run.\n\n",
 		bench->runs);
 	fprintf(out, "%-24s%9s %-8s%9s%9s  %9s%9s   %s\n", "name", "value", "unit", "min", "max",
 		"reference", "ratio", "reference is");
@@ -234,8 +245,8 @@ static json_t *row_object(const struct result *result)
 	return json_pack("{s:s, s:f, s:s, s:f, s:f, s:i, s:f, s:f, s:s}", "name", result->row.name,
 			 "value", median(value), "unit", result->row.unit, "min", value->at[0],
 			 "max", value->at[value->nr - 1], "runs", value->nr, "reference",
-			 median(reference), "ratio", median(value) / median(reference),
-			 "reference_is", result->row.reference);
+			 median(reference), "ratio", median(&result->ratio), "reference_is",
+			 result->row.reference);
 }
 
 int bench_print_json(const struct bench *bench, FILE *out)
