@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{ "guards", "the protective measures that experiments switch off", cmd_guards, EXIT_USAGE },
 #endif
 	{ "bench", "measure, next to what the host can do", cmd_bench, EXIT_USAGE },
-#ifdef GODWIT_HAS_GUEST
+#ifdef GODWIT_HAS_PLATFORM
 	{ "doctor", "what this host allows, and what it forbids", cmd_doctor, EXIT_USAGE },
 #endif
 };
