@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: MIT
+/*
+ * memory_calls.c - random sequences of memory calls, on the host's kernel and on Godwit
+ *
+ * Both must give the same result for every call, the same /proc/self/maps after it, and the same
+ * contents.  The calls are made by a child process, in a window of its address space where nothing
+ * else lives, and by the threads copy of the core at the same addresses.  The machine is validated
+ * after every call.  A sequence that differs is shrunk and printed as a list of calls.
+ *
+ *	memory_calls [FIRST_SEED [SEQUENCES [CALLS]]]
+ *
+ * Nothing depends on where the host places mappings: those that it may place have a hint that is
+ * free.  The child touches its memory through read(2) and write(2), which answer EFAULT where an
+ * instruction would raise a signal.
+ */
+#include "machine.h"
+#include "mm.h"
+#include "uaccess.h"
+#include "vma.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "filemap.h"
+#include "threads.h"
+
+#define WINDOW_PAGES 48
+/* Across the end of a page table. */
+#define WINDOW	     ((1ul << 40) + PMD_SIZE - 20 * PAGE_SIZE)
+#define WINDOW_END   (WINDOW + WINDOW_PAGES * PAGE_SIZE)
+#define BRK_PAGES    40
+#define FILE_PAGES   40
+#define MAPS_SIZE    4096
+#define MAX_CALLS    400
+
+enum call_kind {
+	CALL_MMAP,
+	CALL_MMAP_HINT,
+	CALL_MUNMAP,
+	CALL_MPROTECT,
+	CALL_BRK,
+	CALL_STORE,
+	CALL_LOAD,
+	NR_CALLS,
+};
+
+static const char *const call_names[NR_CALLS] = {
+	"mmap", "mmap (hint)", "munmap", "mprotect", "brk", "store", "load",
+};
+
+struct call {
+	enum call_kind kind;
+	unsigned long addr, len; /* brk: len is the distance from its start */
+	int prot, flags;
+	bool file;
+	unsigned long pgoff;
+	unsigned char byte;
+};
+
+struct result {
+	long value; /* brk: the distance */
+	char maps[MAPS_SIZE];
+};
+
+/* What both sides share. */
+struct oracle {
+	struct call calls[MAX_CALLS];
+	int nr_calls;
+	struct result *host; /* shared memory */
+	struct result *ours;
+	int file_fd; /* read only, FILE_PAGES long */
+	int scratch_fd;
+	unsigned long brk; /* where the host's heap ended at first, page aligned */
+};
+
+/* ---- Making up calls ---------------------------------------------------------------------------------- */
+
+static unsigned long pick(struct prng *prng, unsigned long bound)
+{
+	return prng_next(prng) % bound;
+}
+
+static int random_prot(struct prng *prng)
+{
+	/* Not PROT_EXEC alone, for which the host may take a protection key. */
+	static const int prots[] = {
+		PROT_NONE,
+		PROT_READ,
+		PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_WRITE,
+		PROT_WRITE,
+		PROT_READ | PROT_EXEC,
+		PROT_READ | PROT_WRITE | PROT_EXEC,
+	};
+
+	return prots[pick(prng, ARRAY_SIZE(prots))];
+}
+
+/* Mostly short, so that neighbours meet; now and then something that is wrong. */
+static void random_range(struct prng *prng, struct call *call)
+{
+	unsigned long page = pick(prng, WINDOW_PAGES);
+	unsigned long nr_pages = 1 + pick(prng, pick(prng, 4) ? 6 : WINDOW_PAGES);
+
+	nr_pages = min(nr_pages, WINDOW_PAGES - page);
+	call->addr = WINDOW + page * PAGE_SIZE;
+	call->len = nr_pages * PAGE_SIZE;
+	switch (pick(prng, 40)) {
+	case 0:
+		call->len = 0;
+		break;
+	case 1:
+		call->addr += 1 + pick(prng, PAGE_SIZE - 1);
+		break;
+	case 2:
+		call->len -= pick(prng, PAGE_SIZE);
+		break;
+	case 3:
+		call->len = ~0ul - pick(prng, 2 * PAGE_SIZE);
+		break;
+	case 4:
+		call->len = (1ul << 47) - call->addr; /* one page too far */
+		break;
+	default:
+		break;
+	}
+}
+
+static void random_mmap(struct prng *prng, struct call *call)
+{
+	random_range(prng, call);
+	call->prot = random_prot(prng);
+	call->flags = pick(prng, 30) ? MAP_PRIVATE : 0;
+	call->file = pick(prng, 4) == 0;
+	if (call->file) {
+		call->pgoff = pick(prng, FILE_PAGES);
+		if (pick(prng, 2)) /* as if it continued a neighbour */
+			call->pgoff = (call->addr - WINDOW) / PAGE_SIZE % FILE_PAGES;
+		if (pick(prng, 8) == 0) {
+			call->flags = MAP_SHARED;
+			call->prot &= ~PROT_WRITE; /* -EACCES there, -ENODEV here */
+		}
+	} else {
+		call->flags |= MAP_ANONYMOUS;
+	}
+	if (pick(prng, 8) == 0)
+		call->flags |= MAP_NORESERVE;
+	if (pick(prng, 12) == 0)
+		call->flags |= MAP_GROWSDOWN;
+	if (pick(prng, 10) == 0)
+		call->flags |= MAP_POPULATE;
+	if (pick(prng, 20) == 0)
+		call->flags |= MAP_LOCKED;
+}
+
+static void random_call(struct prng *prng, struct call *call)
+{
+	unsigned long dice = pick(prng, 100);
+
+	*call = (struct call){ 0 };
+	if (dice < 28) {
+		call->kind = CALL_MMAP;
+		random_mmap(prng, call);
+		call->flags |= pick(prng, 5) ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+	} else if (dice < 34) {
+		call->kind = CALL_MMAP_HINT;
+		random_mmap(prng, call);
+	} else if (dice < 46) {
+		call->kind = CALL_MUNMAP;
+		random_range(prng, call);
+	} else if (dice < 66) {
+		call->kind = CALL_MPROTECT;
+		random_range(prng, call);
+		call->prot = random_prot(prng);
+		if (pick(prng, 20) == 0)
+			call->prot |= PROT_GROWSDOWN;
+		if (pick(prng, 40) == 0)
+			call->prot |= 0x40;
+	} else if (dice < 74) {
+		call->kind = CALL_BRK;
+		call->len = pick(prng, BRK_PAGES * PAGE_SIZE);
+	} else {
+		call->kind = dice < 90 ? CALL_STORE : CALL_LOAD;
+		call->addr = WINDOW + pick(prng, WINDOW_PAGES * PAGE_SIZE);
+		call->byte = prng_next(prng);
+	}
+}
+
+static void print_call(int i, const struct call *call)
+{
+	printf("%4d %-12s addr=%#lx len=%#lx prot=%#x flags=%#x %s pgoff=%lu\n", i,
+	       call_names[call->kind], call->addr, call->len, call->prot, call->flags,
+	       call->file ? "file" : "anon", call->pgoff);
+}
+
+/* ---- Maps --------------------------------------------------------------------------------------------- */
+
+/*
+ * Append the part of a mapping that lies inside [@start, @end), names left out.  The heap's first
+ * line is cut where the sequence began.
+ */
+static void add_maps_line(const struct oracle *oracle, char *maps, unsigned long start,
+			  unsigned long end, const char *perms, unsigned long offset, bool anon)
+{
+	unsigned long brk_end = oracle->brk + (BRK_PAGES + 1) * PAGE_SIZE;
+	size_t len = strlen(maps);
+
+	if (end <= oracle->brk || (start >= brk_end && end <= WINDOW) || start >= WINDOW_END)
+		return;
+	if (start < oracle->brk)
+		start = oracle->brk;
+	snprintf(maps + len, MAPS_SIZE - len, "%lx-%lx %s %lx\n", start, end, perms,
+		 anon ? 0 : offset);
+}
+
+/* Without stdio and malloc, which would move the heap under us. */
+static bool host_maps(const struct oracle *oracle, char *maps)
+{
+	static char text[65536];
+	size_t len = 0;
+	ssize_t n;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	maps[0] = '\0';
+	if (fd < 0)
+		return false;
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	text[len] = '\0';
+	for (char *line = text; *line; line = strchr(line, '\n') + 1) {
+		unsigned long start, end, offset, inode;
+		char perms[5], *at = line;
+
+		start = strtoul(at, &at, 16);
+		end = strtoul(at + 1, &at, 16);
+		memcpy(perms, at + 1, 4);
+		perms[4] = '\0';
+		offset = strtoul(at + 6, &at, 16);
+		inode = strtoul(strchr(at + 1, ' ') + 1, NULL, 10);
+		add_maps_line(oracle, maps, start, end, perms, offset, inode == 0);
+	}
+	return true;
+}
+
+struct maps_arg {
+	const struct oracle *oracle;
+	char *maps;
+};
+
+static void our_line(void *arg, const struct gw_maps_line *line)
+{
+	const struct maps_arg *a = arg;
+
+	add_maps_line(a->oracle, a->maps, line->start, line->end, line->perms, line->offset,
+		      line->ino == 0);
+}
+
+static void our_maps(const struct oracle *oracle, struct mm *mm, char *maps)
+{
+	struct maps_arg arg = { oracle, maps };
+
+	maps[0] = '\0';
+	mm_maps(mm, our_line, &arg);
+}
+
+/* Is all of [addr, addr + len) free, by @maps?  Both sides decide alike whether to use a hint. */
+static bool is_free(const char *maps, unsigned long addr, unsigned long len)
+{
+	if (addr < WINDOW || len > WINDOW_END - addr)
+		return false;
+	for (const char *line = maps; *line; line = strchr(line, '\n') + 1) {
+		char *at;
+		unsigned long start = strtoul(line, &at, 16);
+		unsigned long end = strtoul(at + 1, NULL, 16);
+
+		if (start < addr + len && end > ALIGN_DOWN(addr, PAGE_SIZE))
+			return false;
+	}
+	return true;
+}
+
+/* ---- The host's side ---------------------------------------------------------------------------------- */
+
+static long errno_or(long value)
+{
+	return value == -1 ? -errno : value;
+}
+
+static long host_call(const struct oracle *oracle, const struct call *call, const char *maps)
+{
+	void *addr = (void *)call->addr;
+	unsigned char byte = call->byte;
+	long n;
+
+	switch (call->kind) {
+	case CALL_MMAP_HINT:
+		if (call->len == 0 || !is_free(maps, call->addr, call->len))
+			return 0;
+		__attribute__((fallthrough));
+	case CALL_MMAP:
+		return errno_or(syscall(SYS_mmap, addr, call->len, call->prot, call->flags,
+					call->file ? oracle->file_fd : -1,
+					call->pgoff * PAGE_SIZE));
+	case CALL_MUNMAP:
+		return errno_or(syscall(SYS_munmap, addr, call->len));
+	case CALL_MPROTECT:
+		return errno_or(syscall(SYS_mprotect, addr, call->len, call->prot));
+	case CALL_BRK:
+		return syscall(SYS_brk, oracle->brk + call->len) - (long)oracle->brk;
+	case CALL_STORE: /* a byte from the file arrives in memory */
+		if (pwrite(oracle->scratch_fd, &byte, 1, 0) != 1)
+			return -EIO;
+		n = errno_or(syscall(SYS_pread64, oracle->scratch_fd, addr, 1, 0));
+		return n < 0 ? n : 0;
+	case CALL_LOAD:
+		n = errno_or(syscall(SYS_pwrite64, oracle->scratch_fd, addr, 1, 0));
+		if (n < 0)
+			return n;
+		return pread(oracle->scratch_fd, &byte, 1, 0) == 1 ? byte : -EIO;
+	case NR_CALLS:
+		break;
+	}
+	return -ENOSYS;
+}
+
+/* A child's work: it never returns. */
+static void host_run(struct oracle *oracle)
+{
+	char maps[MAPS_SIZE] = "";
+
+	oracle->brk = syscall(SYS_brk, 0);
+	oracle->brk = syscall(SYS_brk, ALIGN_UP(oracle->brk, PAGE_SIZE));
+	oracle->host[MAX_CALLS].value = (long)oracle->brk;
+	for (int i = 0; i < oracle->nr_calls; i++) {
+		oracle->host[i].value = host_call(oracle, &oracle->calls[i], maps);
+		if (!host_maps(oracle, maps))
+			_exit(1);
+		memcpy(oracle->host[i].maps, maps, sizeof(maps));
+	}
+	_exit(0);
+}
+
+/* ---- Our side ------------------------------------------------------------------------------------------- */
+
+struct ours {
+	struct machine *machine;
+	struct mm *mm;
+	struct mapping *file;
+	void *frames, *core;
+};
+
+static int read_page(void *arg, unsigned long pgoff, void *to)
+{
+	int fd = *(const int *)arg;
+	ssize_t n = pread(fd, to, PAGE_SIZE, (off_t)(pgoff * PAGE_SIZE));
+
+	if (n < 0)
+		return -errno;
+	memset((char *)to + n, 0, PAGE_SIZE - (size_t)n);
+	return 0;
+}
+
+static void ours_create(struct ours *ours, struct oracle *oracle)
+{
+	static const struct gw_mapping_ops ops = { .read_page = read_page };
+	const struct gw_limits limits = { ~0ull, ~0ull, ~0ull, ~0ull };
+	struct gw_mapping_info info = {
+		.ops = &ops,
+		.file = &oracle->file_fd,
+		.size = FILE_PAGES * PAGE_SIZE,
+		.name = "file",
+		.ino = 1,
+	};
+	struct gw_machine_config config = {
+		.nr_frames = 1024,
+		.nr_cpus = 1,
+		.nr_nodes = 1,
+		.task_size = (1ul << 47) - PAGE_SIZE,
+		.mmap_min_addr = PAGE_SIZE,
+		.poison = true,
+	};
+
+	config.core_size = machine_core_size(config.nr_frames);
+	config.frames = ours->frames = aligned_alloc(PAGE_SIZE, config.nr_frames * PAGE_SIZE);
+	config.core = ours->core = aligned_alloc(PAGE_SIZE, config.core_size);
+	if (!ours->frames || !ours->core || machine_create(&config, &ours->machine) ||
+	    mm_create(ours->machine, &limits, &ours->mm) ||
+	    mapping_create(ours->machine, &info, &ours->file))
+		abort();
+	ours->mm->start_brk = ours->mm->brk = oracle->brk;
+}
+
+static void ours_destroy(struct ours *ours)
+{
+	mm_put(ours->mm);
+	mapping_put(ours->file);
+	machine_destroy(ours->machine);
+	free(ours->frames);
+	free(ours->core);
+}
+
+static long our_call(const struct ours *ours, const struct oracle *oracle, const struct call *call,
+		     const char *maps)
+{
+	const struct gw_mmap args = {
+		.addr = call->addr,
+		.len = call->len,
+		.prot = call->prot,
+		.flags = call->flags,
+		.mapping = call->file ? ours->file : NULL,
+		.pgoff = call->pgoff,
+	};
+	unsigned char byte = call->byte;
+	int err;
+
+	switch (call->kind) {
+	case CALL_MMAP_HINT:
+		if (call->len == 0 || !is_free(maps, call->addr, call->len))
+			return 0;
+		__attribute__((fallthrough));
+	case CALL_MMAP:
+		return mm_mmap(ours->mm, &args);
+	case CALL_MUNMAP:
+		return mm_munmap(ours->mm, call->addr, call->len);
+	case CALL_MPROTECT:
+		return mm_mprotect(ours->mm, call->addr, call->len, call->prot);
+	case CALL_BRK:
+		return (long)(mm_brk(ours->mm, oracle->brk + call->len) - oracle->brk);
+	case CALL_STORE:
+		return copy_to_user(ours->mm, call->addr, &byte, 1);
+	case CALL_LOAD:
+		err = copy_from_user(ours->mm, &byte, call->addr, 1);
+		return err ? err : byte;
+	case NR_CALLS:
+		break;
+	}
+	return -ENOSYS;
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------------------ */
+
+/* The number of the first call that differs, or -1. */
+static int compare(struct oracle *oracle, char *why, size_t why_size)
+{
+	char maps[MAPS_SIZE] = "";
+	struct ours ours;
+	int status, differs = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		host_run(oracle);
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+		fprintf(stderr, "the child did not end well\n");
+		exit(2);
+	}
+	oracle->brk = (unsigned long)oracle->host[MAX_CALLS].value;
+	threads_task_attach("oracle", 0);
+	ours_create(&ours, oracle);
+	for (int i = 0; i < oracle->nr_calls && differs < 0; i++) {
+		struct result *result = &oracle->ours[i];
+		struct gw_validation validation;
+
+		result->value = our_call(&ours, oracle, &oracle->calls[i], maps);
+		our_maps(oracle, ours.mm, maps);
+		memcpy(result->maps, maps, sizeof(maps));
+		machine_validate(ours.machine, &validation);
+		if (validation.nr_problems || result->value != oracle->host[i].value ||
+		    strcmp(maps, oracle->host[i].maps) != 0) {
+			differs = i;
+			snprintf(why, why_size, "%s", validation.first);
+		}
+	}
+	ours_destroy(&ours);
+	threads_task_detach();
+	return differs;
+}
+
+/* Leave out every call without which the two still differ, from the last to the first. */
+static void shrink(struct oracle *oracle, int differs, char *why, size_t why_size)
+{
+	oracle->nr_calls = differs + 1;
+	for (int i = oracle->nr_calls - 1; i >= 0; i--) {
+		struct oracle without = *oracle;
+		int at;
+
+		memmove(&without.calls[i], &without.calls[i + 1],
+			(size_t)(without.nr_calls - i - 1) * sizeof(without.calls[0]));
+		without.nr_calls--;
+		at = compare(&without, why, why_size);
+		if (at < 0)
+			continue;
+		without.nr_calls = at + 1;
+		*oracle = without;
+	}
+}
+
+static void report(struct oracle *oracle, unsigned long seed, char *why, size_t why_size)
+{
+	int last = oracle->nr_calls - 1;
+
+	compare(oracle, why, why_size);
+	printf("seed %lu, shrunk to %d calls:\n", seed, oracle->nr_calls);
+	for (int i = 0; i <= last; i++)
+		print_call(i, &oracle->calls[i]);
+	printf("host: %#lx\n%s", oracle->host[last].value, oracle->host[last].maps);
+	printf("ours: %#lx\n%s", oracle->ours[last].value, oracle->ours[last].maps);
+	printf("validation: %s\n", why[0] ? why : "clean");
+}
+
+static void open_files(struct oracle *oracle)
+{
+	char path[64], page[PAGE_SIZE];
+	int fd = memfd_create("oracle", MFD_CLOEXEC);
+
+	oracle->scratch_fd = memfd_create("scratch", MFD_CLOEXEC);
+	for (int i = 0; i < FILE_PAGES; i++) {
+		memset(page, i + 1, sizeof(page));
+		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+			abort();
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	oracle->file_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (oracle->file_fd < 0 || oracle->scratch_fd < 0)
+		abort();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long first = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
+	unsigned long nr_sequences = argc > 2 ? strtoul(argv[2], NULL, 0) : 40;
+	int nr_calls = argc > 3 ? atoi(argv[3]) : 150;
+	size_t results_size = (MAX_CALLS + 1) * sizeof(struct result);
+	static struct oracle oracle;
+
+	if (nr_calls < 1 || nr_calls > MAX_CALLS)
+		return 2;
+	open_files(&oracle);
+	oracle.host =
+		mmap(NULL, results_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	oracle.ours = calloc(1, results_size);
+	if (oracle.host == MAP_FAILED || !oracle.ours)
+		return 2;
+	for (unsigned long seed = first; seed < first + nr_sequences; seed++) {
+		struct prng prng;
+		char why[256] = "";
+		int differs;
+
+		prng_seed(&prng, seed);
+		oracle.nr_calls = nr_calls;
+		for (int i = 0; i < nr_calls; i++)
+			random_call(&prng, &oracle.calls[i]);
+		differs = compare(&oracle, why, sizeof(why));
+		if (differs >= 0) {
+			shrink(&oracle, differs, why, sizeof(why));
+			report(&oracle, seed, why, sizeof(why));
+			return 1;
+		}
+	}
+	printf("%lu sequences of %d calls: no difference from the host\n", nr_sequences, nr_calls);
+	return 0;
+}
