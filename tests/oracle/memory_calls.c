@@ -77,7 +77,8 @@ struct oracle {
 	struct result *ours;
 	int file_fd; /* read only, FILE_PAGES long */
 	int scratch_fd;
-	unsigned long brk; /* where the host's heap ended at first, page aligned */
+	unsigned long brk;     /* where the host's heap ended at first, page aligned */
+	bool reads_make_pages; /* the host does without the zero page */
 };
 
 /* ---- Making up calls ---------------------------------------------------------------------------------- */
@@ -180,6 +181,8 @@ static void random_call(struct prng *prng, struct call *call)
 		call->kind = CALL_MPROTECT;
 		random_range(prng, call);
 		call->prot = random_prot(prng);
+		if (call->len >= PMD_SIZE && call->addr + call->len > call->addr)
+			call->len = WINDOW_END - call->addr; /* the child lives above */
 		if (pick(prng, 20) == 0)
 			call->prot |= PROT_GROWSDOWN;
 		if (pick(prng, 40) == 0)
@@ -204,19 +207,21 @@ static void print_call(int i, const struct call *call)
 /* ---- Maps --------------------------------------------------------------------------------------------- */
 
 /*
- * Append the part of a mapping that lies inside [@start, @end), names left out.  The heap's first
- * line is cut where the sequence began.
+ * Append a mapping, names left out, if it lies in the window or is of the heap.  The heap's first line
+ * is cut where the sequence began.
  */
 static void add_maps_line(const struct oracle *oracle, char *maps, unsigned long start,
 			  unsigned long end, const char *perms, unsigned long offset, bool anon)
 {
 	unsigned long brk_end = oracle->brk + (BRK_PAGES + 1) * PAGE_SIZE;
+	bool in_window = start < WINDOW_END && end > WINDOW;
+	bool in_heap = start < brk_end && end > oracle->brk;
 	size_t len = strlen(maps);
 
-	if (end <= oracle->brk || (start >= brk_end && end <= WINDOW) || start >= WINDOW_END)
+	if (!in_window && !in_heap)
 		return;
-	if (start < oracle->brk)
-		start = oracle->brk;
+	if (in_heap)
+		start = max(start, oracle->brk);
 	snprintf(maps + len, MAPS_SIZE - len, "%lx-%lx %s %lx\n", start, end, perms,
 		 anon ? 0 : offset);
 }
@@ -288,6 +293,15 @@ static bool is_free(const char *maps, unsigned long addr, unsigned long len)
 	return true;
 }
 
+/* A stack above keeps its gap: then the hint is not taken, and where else is nobody's business. */
+#define ELSEWHERE 1
+
+static bool is_elsewhere(const struct call *call, long value)
+{
+	return call->kind == CALL_MMAP_HINT && value > 0 &&
+	       ((unsigned long)value < WINDOW || (unsigned long)value >= WINDOW_END);
+}
+
 /* ---- The host's side ---------------------------------------------------------------------------------- */
 
 static long errno_or(long value)
@@ -341,7 +355,14 @@ static void host_run(struct oracle *oracle)
 	oracle->brk = syscall(SYS_brk, ALIGN_UP(oracle->brk, PAGE_SIZE));
 	oracle->host[MAX_CALLS].value = (long)oracle->brk;
 	for (int i = 0; i < oracle->nr_calls; i++) {
-		oracle->host[i].value = host_call(oracle, &oracle->calls[i], maps);
+		const struct call *call = &oracle->calls[i];
+		long value = host_call(oracle, call, maps);
+
+		if (is_elsewhere(call, value)) {
+			syscall(SYS_munmap, value, call->len);
+			value = ELSEWHERE;
+		}
+		oracle->host[i].value = value;
 		if (!host_maps(oracle, maps))
 			_exit(1);
 		memcpy(oracle->host[i].maps, maps, sizeof(maps));
@@ -408,6 +429,34 @@ static void ours_destroy(struct ours *ours)
 	free(ours->core);
 }
 
+/*
+ * Whether a VMA has had a page of its own decides what it merges with.  A host without a zero page
+ * gives it one for a read; here the same shall be remembered, though no page is made.
+ */
+static void as_if_reads_made_pages(struct mm *mm, unsigned long start, unsigned long end)
+{
+	struct vma *vma;
+
+	down_read(&mm->mmap_lock);
+	for_each_vma_range(mm, vma, start, end) {
+		if (vma_is_anon(vma) && (vma->flags & VM_ACCESS_FLAGS) && anon_vma_prepare(vma))
+			abort();
+	}
+	up_read(&mm->mmap_lock);
+}
+
+static void imitate_host(const struct ours *ours, const struct oracle *oracle,
+			 const struct call *call, long value)
+{
+	if (!oracle->reads_make_pages || value < 0)
+		return;
+	if (call->kind == CALL_LOAD)
+		as_if_reads_made_pages(ours->mm, call->addr, call->addr + 1);
+	else if (value > 0 && (call->flags & (MAP_POPULATE | MAP_LOCKED)))
+		as_if_reads_made_pages(ours->mm, (unsigned long)value,
+				       (unsigned long)value + call->len);
+}
+
 static long our_call(const struct ours *ours, const struct oracle *oracle, const struct call *call,
 		     const char *maps)
 {
@@ -466,12 +515,20 @@ static int compare(struct oracle *oracle, char *why, size_t why_size)
 	threads_task_attach("oracle", 0);
 	ours_create(&ours, oracle);
 	for (int i = 0; i < oracle->nr_calls && differs < 0; i++) {
+		const struct call *call = &oracle->calls[i];
 		struct result *result = &oracle->ours[i];
 		struct gw_validation validation;
 
-		result->value = our_call(&ours, oracle, &oracle->calls[i], maps);
+		result->value = our_call(&ours, oracle, call, maps);
+		imitate_host(&ours, oracle, call, result->value);
+		if (is_elsewhere(call, result->value)) {
+			if (mm_munmap(ours.mm, (unsigned long)result->value, call->len))
+				abort();
+			result->value = ELSEWHERE;
+		}
 		our_maps(oracle, ours.mm, maps);
 		memcpy(result->maps, maps, sizeof(maps));
+		rcu_barrier(); /* frames on their way out are neither free nor in use */
 		machine_validate(ours.machine, &validation);
 		if (validation.nr_problems || result->value != oracle->host[i].value ||
 		    strcmp(maps, oracle->host[i].maps) != 0) {
@@ -533,6 +590,27 @@ static void open_files(struct oracle *oracle)
 		abort();
 }
 
+/* A read of new memory does not make it resident, but for hosts without a zero page. */
+static bool host_reads_make_pages(void)
+{
+	volatile char *page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long long entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool anonymous;
+
+	if (page == MAP_FAILED || fd < 0)
+		abort();
+	(void)*page;
+	if (pread(fd, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)page / PAGE_SIZE * sizeof(entry))) != sizeof(entry))
+		abort();
+	/* Bit 63: present; bit 56: mapped here alone, which the zero page never is. */
+	anonymous = (entry >> 63 & 1) && (entry >> 56 & 1);
+	close(fd);
+	munmap((void *)(uintptr_t)page, PAGE_SIZE);
+	return anonymous;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long first = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
@@ -544,6 +622,7 @@ int main(int argc, char **argv)
 	if (nr_calls < 1 || nr_calls > MAX_CALLS)
 		return 2;
 	open_files(&oracle);
+	oracle.reads_make_pages = host_reads_make_pages();
 	oracle.host =
 		mmap(NULL, results_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	oracle.ours = calloc(1, results_size);
