@@ -857,7 +857,12 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 		return -EFAULT;
 	if (start < mm->machine->mmap_min_addr)
 		return -EPERM;
-	if (!stack_gap_is_kept(mm, vma, start) || !stack_may_grow(mm, vma, start))
+	if (!stack_gap_is_kept(mm, vma, start))
+		return -ENOMEM;
+	/* Linux needs its lock; we do it because it decides what the stack merges with. */
+	if (anon_vma_prepare(vma))
+		return -ENOMEM;
+	if (!stack_may_grow(mm, vma, start))
 		return -ENOMEM;
 	return vma_set_bounds(mm, vma, start, vma->end,
 			      vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
