@@ -24,7 +24,8 @@
 
 #include "uaccess.h"
 
-#define ERRNO_MAX 4095
+#define ERRNO_MAX  4095
+#define PHDRS_SIZE 65536 /* Linux had one page as its limit for a while, up to 6.12 */
 
 /* For address spaces of 47 bits, see exec_random_offset(). */
 #define BRK_RANDOM_RANGE (1ul << 30)
@@ -35,8 +36,9 @@ BUILD_ASSERT(sizeof(Elf64_Ehdr) <= BINPRM_BUF_SIZE);
 struct elf_load {
 	struct binprm *bprm;
 	const Elf64_Ehdr *ehdr; /* in bprm->buf */
-	struct folio *table;	/* holds @phdrs */
 	const Elf64_Phdr *phdrs;
+	struct folio *table; /* 2^table_order frames that hold @phdrs */
+	int table_order;
 	enum stack_exec stack_exec;
 
 	/* What mapping the segments finds out; addresses as the file has them, without the bias. */
@@ -108,8 +110,8 @@ static int elf_read(struct elf_load *load, void *to, size_t len, uint64_t offset
 }
 
 /*
- * At most one page of them, which is 73.  To Linux a table that cannot be read is one more thing
- * that makes a file no ELF program; only a lack of memory is told apart here.
+ * To Linux a table that cannot be read is one more thing that makes a file no ELF program; only a
+ * lack of memory is told apart here.
  */
 static int load_elf_phdrs(struct elf_load *load)
 {
@@ -120,9 +122,11 @@ static int load_elf_phdrs(struct elf_load *load)
 	void *phdrs;
 	int err;
 
-	if (ehdr->e_phentsize != sizeof(Elf64_Phdr) || !size || size > PAGE_SIZE)
+	if (ehdr->e_phentsize != sizeof(Elf64_Phdr) || !size || size > PHDRS_SIZE)
 		return bprm_fail(load->bprm, -ENOEXEC, bad_table);
-	load->table = folio_alloc(machine, GFP_CORE, GW_NODE_ANY);
+	while (PAGE_SIZE << load->table_order < size)
+		load->table_order++;
+	load->table = folios_alloc(machine, GFP_CORE, GW_NODE_ANY, load->table_order);
 	if (!load->table)
 		return -ENOMEM;
 	phdrs = folio_address(machine, load->table);
@@ -137,7 +141,7 @@ static int load_elf_phdrs(struct elf_load *load)
 
 static void free_elf_phdrs(struct elf_load *load)
 {
-	folio_put(load->bprm->machine, load->table);
+	folios_free(load->bprm->machine, load->table, load->table_order);
 	load->table = NULL;
 	load->phdrs = NULL;
 }
