@@ -55,6 +55,12 @@ static void write_line(struct strace *strace, struct text *text)
 	fflush(strace->out);
 }
 
+/* The end of the arguments, and the column where results stand. */
+static void close_args(struct text *text)
+{
+	text_add(text, ")%*s = ", max(RESULT_COLUMN - 2 - (int)text->len, 0), "");
+}
+
 static void write_end(struct strace *strace, int wait_status)
 {
 	struct text text = { 0 };
@@ -76,7 +82,8 @@ void strace_destroy(struct strace *strace, int wait_status)
 
 	list_for_each_entry_safe(pending, next, &strace->pending, link) {
 		if (pending->under_way) {
-			text_add(&pending->text, ") = ?\n");
+			close_args(&pending->text);
+			text_add(&pending->text, "?\n");
 			write_line(strace, &pending->text);
 		}
 		free(pending);
@@ -165,7 +172,7 @@ void strace_exit(struct strace *strace, const struct syscall_record *record, lon
 	text = &pending->text;
 	if (record->format)
 		strace_args(text, &call, pending->nr_args);
-	text_add(text, ")%*s = ", max(RESULT_COLUMN - 2 - (int)text->len, 0), "");
+	close_args(text);
 	add_result(text, record->name, result);
 	if (text->len >= sizeof(text->at) - 1)
 		text->len = sizeof(text->at) - 2;
