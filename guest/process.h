@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "files.h"
 #include "platform.h"
@@ -17,6 +18,13 @@
 
 /* Where data crosses between the guest and the host, a piece at a time. */
 #define BOUNCE_SIZE (256ul << 10)
+
+/* What restart_syscall() goes on with: a sleep that was interrupted without a handler. */
+struct restart {
+	long clock;
+	struct timespec until;
+	unsigned long remaining; /* where clock_nanosleep() was to put the rest, or 0 */
+};
 
 /*
  * struct thread - one guest thread, driven by one thread of the runner
@@ -32,13 +40,18 @@ struct thread {
 
 	long syscall_nr;		 /* (o) -1: not in a system call */
 	bool regs_replaced;		 /* (o) the call set all registers: no result */
+	_Atomic bool in_guest;		 /* (a) its own code runs, or is about to */
 	_Atomic uint64_t blocked;	 /* (a) signal mask */
+	_Atomic uint64_t awaited;	 /* (a) what sigtimedwait() takes, blocked or not */
 	uint64_t saved_blocked;		 /* (o) what ppoll() and its like put back */
 	bool restore_blocked;		 /* (o) */
 	_Atomic bool waiting;		 /* (a) in a host call that a signal must interrupt */
+	int interrupted;		 /* (a) a signal came: for host_syscall_unless() */
+	struct restart restart;		 /* (o) */
 	stack_t altstack;		 /* (o) */
 	unsigned long clear_child_tid;	 /* (o) */
 	unsigned long robust_list;	 /* (o) */
+	unsigned long fs_base, gs_base;	 /* (o) as arch_prctl() set them */
 	unsigned char *bounce;		 /* (o) BOUNCE_SIZE bytes */
 	unsigned long nr_syscalls;	 /* (o) */
 };
@@ -54,7 +67,7 @@ struct process {
 	struct thread *thread; /* constant: the only one */
 	int pid, ppid;	       /* constant */
 
-	_Atomic(struct mm *) mm;	    /* (o); the storm takes a reference under mm_lock */
+	_Atomic(struct mm *) mm;	    /* (o) to change, under mm_lock */
 	pthread_mutex_t mm_lock;
 	struct files files;		    /* (o) */
 	int cwd;			    /* (o) an O_PATH descriptor */
@@ -67,6 +80,7 @@ struct process {
 
 	bool exited;	 /* (o) */
 	bool failed;	 /* (o) Godwit could not go on; it has said why */
+	bool said_why;	 /* (o) the user knows what killed it */
 	int wait_status; /* (o) as wait(2) gives it */
 };
 
@@ -88,6 +102,9 @@ struct exec_args {
 /* Replace the program.  => -errno; with nothing changed unless @too_late */
 int process_exec(struct process *process, struct exec_args *args) __must_check;
 
+/* A reference to the address space for another thread, or NULL. */
+struct mm *process_mm_get(struct process *process);
+
 /* Run the thread until the process has exited; the caller is its runner thread, inside. */
 void process_run(struct process *process);
 /* Bring the guest's thread out of its own code soon; from any thread. */
@@ -108,5 +125,8 @@ void process_gw_limits(const struct process *process, struct gw_limits *limits);
  */
 long thread_wait_call(struct thread *thread, long nr, ...);
 
-/* Say what killed the program: one line. */
+/* guest/syscall/dispatch.c: answer the system call that the thread's registers ask for. */
+void thread_syscall(struct thread *thread);
+
+/* guest/fatal.c: say what killed the program, in one line. */
 void report_fatal_signal(struct thread *thread, const siginfo_t *info);

@@ -12,14 +12,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "list.h"
+
 struct process;
 struct thread;
 
 #define GUEST_NSIG 64
 
 /* Internal results of interrupted calls, as inside Linux; a guest never sees them. */
-#define ERESTARTSYS    512 /* again, unless a handler without SA_RESTART ran */
-#define ERESTARTNOHAND 514 /* again, unless a handler ran */
+#define ERESTARTSYS	     512 /* again, unless a handler without SA_RESTART ran */
+#define ERESTARTNOHAND	     514 /* again, unless a handler ran */
+#define ERESTART_RESTARTBLOCK 516 /* the rest of it, by restart_syscall(), unless a handler ran */
+
+#define GUEST_SA_RESTORER     0x04000000u
+#define GUEST_SS_AUTODISARM (1 << 31) /* of stack_t.ss_flags */
 
 /* struct sigaction as the kernel has it. */
 struct guest_sigaction {
@@ -35,23 +41,38 @@ static inline uint64_t sig_bit(int signo)
 }
 
 /*
+ * A signal below SIGRTMIN (32) is pending once or not at all, the others as often as they came.
+ *
  * (l) lock
  */
 struct signals {
 	pthread_mutex_t lock;
 	struct guest_sigaction action[GUEST_NSIG + 1]; /* (l) */
-	siginfo_t info[GUEST_NSIG + 1];		       /* (l) of the pending ones */
+	struct list_head queue;			       /* (l) struct queued_signal, oldest first */
+	int nr_queued;				       /* (l) */
 	_Atomic uint64_t pending;		       /* written under (l) */
 };
 
+/* What the caller ignores stays ignored, as over execve. */
 void signals_init(struct signals *signals);
+void signals_fini(struct signals *signals);
 /* As execve leaves them: handlers are forgotten, what is ignored stays so. */
 void signals_exec(struct thread *thread);
 
-/* Make @info->si_signo pending for @process, unless it is ignored; from any thread. */
-void process_signal(struct process *process, const siginfo_t *info);
+/*
+ * Make @info->si_signo pending for @process, unless it is ignored; from any thread.
+ * => -EAGAIN: too many are queued (RLIMIT_SIGPENDING)
+ */
+int process_signal(struct process *process, const siginfo_t *info);
 /* A signal that the thread caused and cannot evade: blocked or ignored, it kills. */
 void thread_force_signal(struct thread *thread, const siginfo_t *info);
+
+/* Take a pending signal out of @set.  => its number, or 0 */
+int signals_take(struct signals *signals, uint64_t set, siginfo_t *info);
+
+/* sigaction(): the old action, the new one; either may be NULL. */
+void process_sigaction(struct process *process, int signo, const struct guest_sigaction *new,
+		       struct guest_sigaction *old);
 
 /* Is there something that a handler or a default action must be run for? */
 bool thread_signal_pending(struct thread *thread);
@@ -60,6 +81,10 @@ bool thread_signal_pending(struct thread *thread);
  * system call that was interrupted.
  */
 void thread_deliver_signals(struct thread *thread);
+
+/* sigaltstack(), also for the frame that rt_sigreturn() restores.  => -EINVAL, -ENOMEM, -EPERM */
+int thread_set_altstack(struct thread *thread, const stack_t *stack, unsigned long sp);
+bool on_altstack(const struct thread *thread, unsigned long sp);
 
 /* Set the mask; what was blocked and is pending is delivered before the guest goes on. */
 void thread_set_blocked(struct thread *thread, uint64_t mask);

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+/*
+ * path.c - a guest's paths, as the host is asked for them
+ *
+ * Two nets.  A path that reads like one to the process itself is rewritten: /proc/self/exe, cwd
+ * and fd/N, and /dev/stdin and its like, which are links to those.  Whatever still leads there, by
+ * a symbolic link, a relative path or a thread's number, is caught when it is opened: links of
+ * /proc to open files are not followed, and a file of /proc that describes Godwit's own processes
+ * is replaced by the guest's, or refused.
+ *
+ * Linux: fs/namei.c, fs/open.c, fs/proc/base.c.
+ */
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#include "message.h"
+#include "process.h"
+#include "procfs.h"
+#include "syscall.h"
+#include "user_copy.h"
+
+/* The kernel's value; <fcntl.h> has 0, as it needs none. */
+#define HOST_O_LARGEFILE 0100000
+
+int path_of_host_fd(int host, char *to, size_t size)
+{
+	char link[32];
+	long len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", host);
+	len = host_syscall(SYS_readlink, link, to, size - 1);
+	to[len < 0 ? 0 : len] = '\0';
+	return len < 0 ? (int)len : 0;
+}
+
+/* ---- Reading a path ------------------------------------------------------------------------------ */
+
+struct component {
+	const char *name;
+	size_t len; /* 0: the path ends */
+};
+
+static struct component next_component(const char **at)
+{
+	struct component component;
+
+	do {
+		*at += strspn(*at, "/");
+		component.name = *at;
+		component.len = strcspn(*at, "/");
+		*at += component.len;
+	} while (component.len == 1 && component.name[0] == '.');
+	return component;
+}
+
+static bool component_is(struct component component, const char *name)
+{
+	return component.len == strlen(name) && !memcmp(component.name, name, component.len);
+}
+
+/* -1: not a number. */
+static int component_number(struct component component)
+{
+	int number = 0;
+
+	if (!component.len || component.len > 9)
+		return -1;
+	for (size_t i = 0; i < component.len; i++) {
+		if (component.name[i] < '0' || component.name[i] > '9')
+			return -1;
+		number = number * 10 + component.name[i] - '0';
+	}
+	return number;
+}
+
+static bool names_guest(const struct process *process, struct component component)
+{
+	return component_is(component, "self") || component_is(component, "thread-self") ||
+	       component_number(component) == process->pid;
+}
+
+/* After "/proc/self": skip "task/TID", which is the same for the only thread. */
+static const char *skip_task(const struct process *process, const char *rest)
+{
+	const char *at = rest;
+
+	if (component_is(next_component(&at), "task") &&
+	    component_number(next_component(&at)) == process->pid)
+		return at;
+	return rest;
+}
+
+/* ---- Rewriting ------------------------------------------------------------------------------------ */
+
+/* @path leads to host descriptor @host, and on by @rest. */
+static int lead_to_fd(struct path *path, int host, const char *rest)
+{
+	char text[PATH_MAX];
+
+	if (host < 0)
+		return -ENOENT;
+	if (snprintf(text, sizeof(text), "/proc/self/fd/%d%s", host, rest) >= (int)sizeof(text))
+		return -ENAMETOOLONG;
+	strcpy(path->text, text);
+	path->trusted = true;
+	return 0;
+}
+
+static int lead_to_guest_fd(struct process *process, struct path *path, const char *rest)
+{
+	struct component number = next_component(&rest);
+
+	if (!number.len)
+		return 0;
+	return lead_to_fd(path, files_host(&process->files, component_number(number)), rest);
+}
+
+static int lead_to_exe(const struct process *process, struct path *path, const char *rest)
+{
+	if (*rest)
+		return -ENOTDIR;
+	strcpy(path->text, process->exe);
+	path->is_exe = true;
+	return 0;
+}
+
+static enum proc_file proc_file_of(struct component component)
+{
+	static const struct {
+		const char *name;
+		enum proc_file file;
+	} files[] = {
+		{ "auxv", PROC_AUXV },	     { "cmdline", PROC_CMDLINE }, { "comm", PROC_COMM },
+		{ "environ", PROC_ENVIRON }, { "maps", PROC_MAPS },	  { "stat", PROC_STAT },
+		{ "statm", PROC_STATM },     { "status", PROC_STATUS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (component_is(component, files[i].name))
+			return files[i].file;
+	}
+	return PROC_NONE;
+}
+
+static int rewrite_proc(struct process *process, struct path *path, const char *at)
+{
+	struct component component;
+
+	if (!names_guest(process, next_component(&at)))
+		return 0;
+	at = skip_task(process, at);
+	component = next_component(&at);
+	if (component_is(component, "exe"))
+		return lead_to_exe(process, path, at);
+	if (component_is(component, "cwd"))
+		return lead_to_fd(path, process->cwd, at);
+	if (component_is(component, "fd"))
+		return lead_to_guest_fd(process, path, at);
+	if (!*at)
+		path->proc = proc_file_of(component);
+	return 0;
+}
+
+static int rewrite_dev(struct process *process, struct path *path, const char *at)
+{
+	static const char *const standard[] = { "stdin", "stdout", "stderr" };
+	struct component component = next_component(&at);
+
+	if (component_is(component, "fd"))
+		return lead_to_guest_fd(process, path, at);
+	for (int fd = 0; fd < (int)ARRAY_SIZE(standard); fd++) {
+		if (component_is(component, standard[fd]))
+			return lead_to_fd(path, files_host(&process->files, fd), at);
+	}
+	return 0;
+}
+
+static int rewrite(struct process *process, struct path *path, const char *absolute)
+{
+	const char *at = absolute;
+	struct component component = next_component(&at);
+
+	if (component_is(component, "proc"))
+		return rewrite_proc(process, path, at);
+	if (component_is(component, "dev"))
+		return rewrite_dev(process, path, at);
+	return 0;
+}
+
+/* Could it be one of the above, seen from a directory in /proc or /dev? */
+static bool is_suspicious(const struct process *process, const char *relative)
+{
+	static const char *const names[] = { "exe", "cwd",  "fd",     "task",	"proc",
+					     "dev", "stdin", "stdout", "stderr" };
+	struct component component = next_component(&relative);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (component_is(component, names[i]))
+			return true;
+	}
+	return component_number(component) >= 0 || names_guest(process, component);
+}
+
+static int rewrite_relative(struct process *process, struct path *path)
+{
+	char absolute[2 * PATH_MAX];
+	size_t len;
+	int err;
+
+	if (!is_suspicious(process, path->text))
+		return 0;
+	err = path_of_host_fd((int)path->dir, absolute, PATH_MAX);
+	if (err)
+		return 0;
+	len = strlen(absolute);
+	snprintf(absolute + len, sizeof(absolute) - len, "/%s", path->text);
+	return rewrite(process, path, absolute);
+}
+
+/* ---- From the guest -------------------------------------------------------------------------------- */
+
+static int finish_path(struct process *process, int dir, int at_flags, struct path *path)
+{
+	path->proc = PROC_NONE;
+	path->is_exe = false;
+	path->trusted = false;
+	path->dir = process->cwd;
+	if (path->text[0] == '/')
+		return rewrite(process, path, path->text);
+	if (!path->text[0] && !(at_flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	if (dir != AT_FDCWD) {
+		path->dir = files_host(&process->files, dir);
+		if (path->dir < 0)
+			return -EBADF;
+	}
+	return path->text[0] ? rewrite_relative(process, path) : 0;
+}
+
+int path_get(struct thread *thread, int dir, unsigned long addr, int at_flags, struct path *path)
+{
+	long len;
+
+	if (!addr && (at_flags & AT_EMPTY_PATH)) {
+		path->text[0] = '\0';
+	} else {
+		len = user_string(thread, path->text, addr, sizeof(path->text));
+		if (len < 0)
+			return (int)len;
+	}
+	return finish_path(thread->process, dir, at_flags, path);
+}
+
+int path_from_text(struct process *process, int dir, const char *text, int at_flags,
+		   struct path *path)
+{
+	size_t len = strlen(text);
+
+	if (len >= sizeof(path->text))
+		return -ENAMETOOLONG;
+	memcpy(path->text, text, len + 1);
+	return finish_path(process, dir, at_flags, path);
+}
+
+/* ---- Opening ---------------------------------------------------------------------------------------- */
+
+/* What open(2) makes of its arguments before it looks at the path. */
+static struct open_how open_how(int flags, unsigned int mode)
+{
+	const unsigned int known = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |
+				   O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_DIRECTORY |
+				   O_NOFOLLOW | O_NOATIME | O_PATH | O_TMPFILE;
+	struct open_how how = { .flags = (unsigned int)flags & known };
+
+	if (how.flags & O_PATH)
+		how.flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH;
+	else
+		how.flags |= HOST_O_LARGEFILE;
+	/* O_TMPFILE holds O_DIRECTORY. */
+	if ((how.flags & O_CREAT) || (how.flags & O_TMPFILE) == O_TMPFILE)
+		how.mode = mode & 07777;
+	how.flags |= O_CLOEXEC;
+	return how;
+}
+
+static bool is_procfs(int host)
+{
+	struct statfs statfs;
+
+	return host_syscall(SYS_fstatfs, (long)host, &statfs) == 0 &&
+	       statfs.f_type == PROC_SUPER_MAGIC;
+}
+
+static bool is_task_of(int process, int task)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "/proc/%d/task/%d", process, task);
+	return host_syscall(SYS_access, text, (long)F_OK) == 0;
+}
+
+/* Files of /proc/PID that are the same for Godwit and for the guest. */
+static bool is_shared_proc_file(struct component component)
+{
+	static const char *const names[] = { "attr",	    "cgroup",	     "cpuset",	  "gid_map",
+					     "loginuid",    "mountinfo",     "mounts",	  "mountstats",
+					     "net",	    "oom_score",     "oom_adj",	  "oom_score_adj",
+					     "personality", "sessionid",     "setgroups", "uid_map" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (component_is(component, names[i]))
+			return true;
+	}
+	return !component.len; /* the directory itself */
+}
+
+/* A file of /proc was opened; whose is it?  => the descriptor, another in its place, or -errno */
+static int replace_own_proc_file(struct process *process, int host, int flags)
+{
+	struct component component;
+	enum proc_file file;
+	char name[PATH_MAX];
+	const char *at = name;
+	int number;
+
+	if (path_of_host_fd(host, name, sizeof(name)) ||
+	    !component_is(next_component(&at), "proc"))
+		return host;
+	number = component_number(next_component(&at));
+	if (number < 0 || (!is_task_of(process->pid, number) &&
+			   !is_task_of(platform_process_pid(process->platform), number)))
+		return host;
+	at = skip_task(process, at);
+	component = next_component(&at);
+	if (is_shared_proc_file(component))
+		return host;
+	host_syscall(SYS_close, (long)host);
+	file = *at ? PROC_NONE : proc_file_of(component);
+	if (file != PROC_NONE)
+		return proc_open(process, file, flags);
+	message("%s: %s is Godwit's own and is not shown", process->comm, name);
+	return -EACCES;
+}
+
+static int host_open(struct thread *thread, const struct path *path, const struct open_how *how)
+{
+	struct open_how strict = *how;
+	long fd;
+
+	if (path->trusted)
+		return (int)thread_wait_call(thread, SYS_openat, path->dir, path->text,
+					     (long)how->flags, (long)how->mode);
+	strict.resolve = RESOLVE_NO_MAGICLINKS;
+	fd = thread_wait_call(thread, SYS_openat2, path->dir, path->text, &strict, sizeof(strict));
+	if (fd == -ENOSYS)
+		fd = thread_wait_call(thread, SYS_openat, path->dir, path->text, (long)how->flags,
+				      (long)how->mode);
+	return (int)fd;
+}
+
+int path_open_host_mode(struct thread *thread, const struct path *path, int flags,
+			unsigned int mode)
+{
+	struct open_how how = open_how(flags, mode);
+	int fd;
+
+	if (path->proc != PROC_NONE)
+		return proc_open(thread->process, path->proc, flags);
+	fd = host_open(thread, path, &how);
+	if (fd >= 0 && !path->trusted && is_procfs(fd))
+		return replace_own_proc_file(thread->process, fd, flags);
+	return fd;
+}
+
+int path_open_host(const struct path *path, int flags)
+{
+	struct open_how how = open_how(flags, 0);
+
+	return (int)host_syscall(SYS_openat, path->dir, path->text, (long)how.flags, 0L);
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * process.c - a guest process: its birth, the loop that runs it, its end
+ *
+ * The process has the pid that Godwit itself has, so that whoever started it, its process group
+ * and its terminal mean the right one by it; the stub's pid is nobody's business.
+ *
+ * The loop is what a processor and the kernel's entry code do together: run until something
+ * happens, resolve it with the core, deliver signals, go on.
+ */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "interrupt.h"
+#include "message.h"
+#include "syscall.h"
+
+/* ---- Birth -------------------------------------------------------------------------------------- */
+
+static int create_thread(struct process *process)
+{
+	struct thread *thread = calloc(1, sizeof(*thread));
+
+	if (!thread)
+		return -ENOMEM;
+	process->thread = thread;
+	thread->process = process;
+	thread->platform = platform_process_thread(process->platform);
+	thread->host = pthread_self();
+	thread->tid = process->pid;
+	thread->syscall_nr = -1;
+	thread->altstack.ss_flags = SS_DISABLE;
+	thread->restart.clock = -1;
+	thread->bounce = malloc(BOUNCE_SIZE);
+	return thread->bounce ? 0 : -ENOMEM;
+}
+
+static void destroy_thread(struct thread *thread)
+{
+	if (!thread)
+		return;
+	free(thread->bounce);
+	free(thread);
+}
+
+static void inherit_limits(struct process *process)
+{
+	for (long i = 0; i < RLIM_NLIMITS; i++)
+		host_syscall(SYS_prlimit64, 0L, i, NULL, &process->limits[i]);
+}
+
+static void inherit_mask(struct thread *thread)
+{
+	uint64_t mask = 0;
+
+	host_syscall(SYS_rt_sigprocmask, (long)SIG_BLOCK, NULL, &mask, sizeof(mask));
+	thread_set_blocked(thread, mask);
+}
+
+static int inherit(struct process *process)
+{
+	long cwd = host_syscall(SYS_openat, (long)AT_FDCWD, ".",
+				(long)(O_PATH | O_DIRECTORY | O_CLOEXEC), 0L);
+
+	if (cwd < 0)
+		return (int)cwd;
+	process->cwd = (int)cwd;
+	inherit_limits(process);
+	inherit_mask(process->thread);
+	return files_adopt(&process->files,
+			   (int)min(process->limits[RLIMIT_NOFILE].rlim_cur, (rlim_t)INT_MAX));
+}
+
+int process_create(struct world *world, struct process **out)
+{
+	struct process *process = calloc(1, sizeof(*process));
+	int err;
+
+	if (!process)
+		return -ENOMEM;
+	process->world = world;
+	process->pid = (int)host_syscall(SYS_getpid);
+	process->ppid = (int)host_syscall(SYS_getppid);
+	process->cwd = -1;
+	pthread_mutex_init(&process->mm_lock, NULL);
+	signals_init(&process->signals);
+	err = platform_process_create(world->platform, &process->platform);
+	if (!err)
+		err = create_thread(process);
+	if (!err)
+		err = inherit(process);
+	if (err) {
+		process_destroy(process);
+		return err;
+	}
+	*out = process;
+	return 0;
+}
+
+void process_destroy(struct process *process)
+{
+	const struct gw_core *core = process->world->core;
+
+	/* The stub first: nobody can use translations of what goes after it. */
+	if (process->platform)
+		platform_process_destroy(process->platform);
+	if (process->mm)
+		core->mm_put(process->mm);
+	files_destroy(&process->files);
+	if (process->cwd >= 0)
+		host_syscall(SYS_close, (long)process->cwd);
+	destroy_thread(process->thread);
+	signals_fini(&process->signals);
+	pthread_mutex_destroy(&process->mm_lock);
+	free(process);
+}
+
+struct mm *process_mm_get(struct process *process)
+{
+	struct mm *mm;
+
+	pthread_mutex_lock(&process->mm_lock);
+	mm = process->mm;
+	if (mm)
+		process->world->core->mm_get(mm);
+	pthread_mutex_unlock(&process->mm_lock);
+	return mm;
+}
+
+void process_gw_limits(const struct process *process, struct gw_limits *limits)
+{
+	*limits = (struct gw_limits){
+		.as = process->limits[RLIMIT_AS].rlim_cur,
+		.data = process->limits[RLIMIT_DATA].rlim_cur,
+		.stack = process->limits[RLIMIT_STACK].rlim_cur,
+		.memlock = process->limits[RLIMIT_MEMLOCK].rlim_cur,
+	};
+}
+
+void process_update_limits(struct process *process)
+{
+	struct gw_limits limits;
+
+	process_gw_limits(process, &limits);
+	if (process->mm)
+		process->world->core->mm_set_limits(process->mm, &limits);
+	process->files.limit =
+		(int)min(process->limits[RLIMIT_NOFILE].rlim_cur, (rlim_t)INT_MAX);
+}
+
+/* ---- The end ------------------------------------------------------------------------------------ */
+
+void process_exit(struct process *process, int code)
+{
+	process->exited = true;
+	process->wait_status = (code & 0xff) << 8;
+}
+
+void process_kill(struct process *process, int signo)
+{
+	process->exited = true;
+	process->wait_status = signo;
+}
+
+void process_fail(struct process *process)
+{
+	process->exited = true;
+	process->failed = true;
+}
+
+/* Linux's OOM killer would choose a process; here there is one. */
+static void kill_out_of_memory(struct thread *thread, unsigned long addr)
+{
+	struct process *process = thread->process;
+	struct gw_mm_info info;
+
+	process->world->core->mm_info(process->mm, &info);
+	message("%s: out of memory at %#lx: killed by SIGKILL (%lu of %lu frames are its own; "
+		"--memory gives more)",
+		process->comm, addr, info.rss_anon + info.rss_file, process->world->nr_frames);
+	process->said_why = true;
+	process_kill(process, SIGKILL);
+}
+
+static void stub_died(struct process *process, int host_status)
+{
+	if (process->signals.pending & sig_bit(SIGKILL)) {
+		/* We killed it ourselves, as it did not answer. */
+		process_kill(process, SIGKILL);
+		return;
+	}
+	if (WIFSIGNALED(host_status))
+		message("the guest's host process was killed by signal %d (%s); the run cannot go on",
+			WTERMSIG(host_status), strsignal(WTERMSIG(host_status)));
+	else
+		message("the guest's host process ended by itself (status %#x); the run cannot go on",
+			(unsigned int)host_status);
+	process_fail(process);
+}
+
+static void hostile(struct thread *thread)
+{
+	message("%s: called the host from inside Godwit's part of its address space, ip %#lx: "
+		"killed by SIGKILL",
+		thread->process->comm, (unsigned long)platform_gregs(thread->platform)[REG_RIP]);
+	thread->process->said_why = true;
+	process_kill(thread->process, SIGKILL);
+}
+
+/* ---- Running ------------------------------------------------------------------------------------ */
+
+static void segv(struct thread *thread, int signo, int code, unsigned long addr)
+{
+	const siginfo_t info = {
+		.si_signo = signo,
+		.si_code = code,
+		.si_addr = (void *)addr, /* NOLINT: a guest's address */
+	};
+
+	thread_force_signal(thread, &info);
+}
+
+/* True: the entry allows the access now, or did a moment ago. */
+static bool resolve_fault(struct thread *thread, const struct platform_want *want)
+{
+	struct process *process = thread->process;
+
+	switch (process->world->core->fault(process->mm, want->addr, want->access)) {
+	case GW_FAULT_DONE:
+		return true;
+	case GW_FAULT_MAPERR:
+		segv(thread, SIGSEGV, SEGV_MAPERR, want->addr);
+		return false;
+	case GW_FAULT_ACCERR:
+		segv(thread, SIGSEGV, SEGV_ACCERR, want->addr);
+		return false;
+	case GW_FAULT_SIGBUS:
+		segv(thread, SIGBUS, BUS_ADRERR, want->addr);
+		return false;
+	case GW_FAULT_OOM:
+		kill_out_of_memory(thread, want->addr);
+		return false;
+	}
+	return false;
+}
+
+static void exception(struct thread *thread, const struct platform_event *event)
+{
+	segv(thread, event->signo, event->code, event->addr);
+}
+
+static void handle_event(struct thread *thread, const struct platform_event *event,
+			 struct platform_want *want)
+{
+	switch (event->kind) {
+	case PLATFORM_SYSCALL:
+		thread_syscall(thread);
+		return;
+	case PLATFORM_FAULT:
+		want->addr = event->addr;
+		want->access = event->access;
+		want->valid = resolve_fault(thread, want);
+		return;
+	case PLATFORM_EXCEPTION:
+		exception(thread, event);
+		return;
+	case PLATFORM_KICK:
+		return;
+	case PLATFORM_HOSTILE:
+		hostile(thread);
+		return;
+	case PLATFORM_DIED:
+		stub_died(thread->process, event->host_status);
+		return;
+	}
+}
+
+/* One stretch of the guest's own code, and what it ended with. */
+static void run_once(struct thread *thread, struct platform_want *want)
+{
+	struct platform_event event;
+	bool ran;
+
+	atomic_store(&thread->in_guest, true);
+	ran = platform_run(thread->platform, want, &event);
+	atomic_store(&thread->in_guest, false);
+	if (!ran) {
+		want->valid = resolve_fault(thread, want);
+		return;
+	}
+	want->valid = false;
+	handle_event(thread, &event, want);
+}
+
+void process_run(struct process *process)
+{
+	struct thread *thread = process->thread;
+	struct platform_want want = { .valid = false };
+
+	while (!process->exited) {
+		world_pass(process->world);
+		if (thread_signal_pending(thread)) {
+			/* A handler runs elsewhere; the fault comes again if it is still one. */
+			want.valid = false;
+			thread_deliver_signals(thread);
+			continue;
+		}
+		run_once(thread, &want);
+	}
+}
+
+void process_kick(struct process *process)
+{
+	platform_kick(process->thread->platform);
+}
+
+/* ---- Waiting in the host ------------------------------------------------------------------------ */
+
+static bool must_stop_waiting(const struct thread *thread)
+{
+	return (thread->process->signals.pending & (~thread->blocked | thread->awaited)) != 0;
+}
+
+/* Pairs with wake() in signals.c, which makes the signal pending, sets the flag, then looks. */
+static long wait_call_once(struct thread *thread, long nr, const long args[6])
+{
+	long result = -EINTR;
+
+	__atomic_store_n(&thread->interrupted, 0, __ATOMIC_SEQ_CST);
+	atomic_store(&thread->waiting, true);
+	if (!must_stop_waiting(thread))
+		result = host_syscall_unless(&thread->interrupted, nr, args);
+	atomic_store(&thread->waiting, false);
+	return result;
+}
+
+long thread_wait_call(struct thread *thread, long nr, ...)
+{
+	long args[6];
+	long result;
+	va_list ap;
+
+	va_start(ap, nr);
+	for (int i = 0; i < 6; i++)
+		args[i] = va_arg(ap, long);
+	va_end(ap);
+	world_leave(thread->process->world);
+	/* An interruption whose signal is gone again, or meant somebody else, is not the guest's. */
+	do {
+		result = wait_call_once(thread, nr, args);
+	} while (result == -EINTR && !must_stop_waiting(thread));
+	world_enter(thread->process->world);
+	return result;
+}

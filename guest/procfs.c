@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * procfs.c - the files of /proc/self that only Godwit can write
+ *
+ * Each is written whole when it is opened, into a file in memory.  Where most of a file is as true
+ * of Godwit as of the guest (identity, session, terminal), the host's own is read and what differs
+ * is replaced.
+ *
+ * Linux: fs/proc/base.c, array.c, task_mmu.c.
+ */
+#include "procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "cpu_time.h"
+#include "process.h"
+#include "syscall.h"
+
+#define MAPS_NAME_COLUMN 73
+#define STRING_AREA_MAX	 (8ul << 20) /* arguments or environment, at most */
+
+/* ---- maps ----------------------------------------------------------------------------------------- */
+
+void proc_print_maps_line(FILE *out, const struct gw_maps_line *line)
+{
+	int column = fprintf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", line->start, line->end,
+			     line->perms, line->offset, major(line->dev), minor(line->dev),
+			     line->ino);
+
+	if (line->name[0])
+		fprintf(out, "%*s%s", max(MAPS_NAME_COLUMN - column, 0), "", line->name);
+	fputc('\n', out);
+}
+
+static void print_line(void *arg, const struct gw_maps_line *line)
+{
+	proc_print_maps_line(arg, line);
+}
+
+static void write_maps(struct process *process, FILE *out)
+{
+	process->world->core->mm_maps(process->mm, print_line, out);
+}
+
+/* ---- Strings that exec left on the stack --------------------------------------------------------- */
+
+static void write_memory(struct process *process, unsigned long start, unsigned long end, FILE *out)
+{
+	unsigned char *bytes = process->thread->bounce;
+
+	if (end < start || end - start > STRING_AREA_MAX)
+		return;
+	while (start < end) {
+		size_t len = min(end - start, BOUNCE_SIZE);
+
+		if (process->world->core->copy_from_user(process->mm, bytes, start, len))
+			return;
+		fwrite(bytes, 1, len, out);
+		start += len;
+	}
+}
+
+static void write_cmdline(struct process *process, FILE *out)
+{
+	struct gw_mm_info info;
+
+	process->world->core->mm_info(process->mm, &info);
+	write_memory(process, info.arg_start, info.arg_end, out);
+}
+
+static void write_environ(struct process *process, FILE *out)
+{
+	struct gw_mm_info info;
+
+	process->world->core->mm_info(process->mm, &info);
+	write_memory(process, info.env_start, info.env_end, out);
+}
+
+static void write_auxv(struct process *process, FILE *out)
+{
+	fwrite(process->auxv, sizeof(uint64_t), (size_t)process->auxv_words, out);
+}
+
+static void write_comm(struct process *process, FILE *out)
+{
+	fprintf(out, "%s\n", process->comm);
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------------- */
+
+static void write_statm(struct process *process, FILE *out)
+{
+	struct gw_mm_info info;
+
+	process->world->core->mm_info(process->mm, &info);
+	fprintf(out, "%lu %lu %lu %lu 0 %lu 0\n", info.total_vm, info.rss_anon + info.rss_file,
+		info.rss_file, info.exec_vm, info.data_vm + info.stack_vm);
+}
+
+static unsigned long counter(const struct process *process, enum gw_counter counter)
+{
+	return process->world->core->machine_counter(process->world->machine, counter);
+}
+
+/* Fields of /proc/PID/stat by their number in proc(5); false: the host's own. */
+static bool print_stat_field(struct process *process, int field, FILE *out)
+{
+	struct cpu_time time;
+	struct gw_mm_info info;
+
+	process_cpu_time(process, &time);
+	process->world->core->mm_info(process->mm, &info);
+	switch (field) {
+	case 10: /* minflt */
+		fprintf(out, " %lu", counter(process, GW_COUNTER_pgfault) -
+					     counter(process, GW_COUNTER_pgmajfault));
+		return true;
+	case 12: /* majflt */
+		fprintf(out, " %lu", counter(process, GW_COUNTER_pgmajfault));
+		return true;
+	case 14: /* utime, in ticks of 10 ms */
+		fprintf(out, " %lu", time.user_ns / 10000000);
+		return true;
+	case 15: /* stime */
+		fprintf(out, " %lu", time.system_ns / 10000000);
+		return true;
+	case 20: /* num_threads */
+		fprintf(out, " 1");
+		return true;
+	case 23: /* vsize, bytes */
+		fprintf(out, " %lu", info.total_vm * GW_PAGE_SIZE);
+		return true;
+	case 24: /* rss, pages */
+		fprintf(out, " %lu", info.rss_anon + info.rss_file);
+		return true;
+	case 28:
+		fprintf(out, " %lu", info.start_stack);
+		return true;
+	case 47:
+		fprintf(out, " %lu", info.start_brk);
+		return true;
+	case 48:
+		fprintf(out, " %lu", info.arg_start);
+		return true;
+	case 49:
+		fprintf(out, " %lu", info.arg_end);
+		return true;
+	case 50:
+		fprintf(out, " %lu", info.env_start);
+		return true;
+	case 51:
+		fprintf(out, " %lu", info.env_end);
+		return true;
+	case 26: /* startcode, endcode, kstkesp, kstkeip, pending, blocked, ignored, caught: */
+	case 27: /* hidden from most, and status has the true sets */
+	case 29:
+	case 30:
+	case 31:
+	case 32:
+	case 33:
+	case 34:
+	case 45: /* start_data, end_data */
+	case 46:
+		fprintf(out, " 0");
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A small file of the host's, as a string that the caller frees; NULL when it cannot be read. */
+static char *read_host_file(const char *name)
+{
+	const size_t size = 16384;
+	char *text = malloc(size);
+	long fd = host_syscall(SYS_openat, (long)AT_FDCWD, name, (long)(O_RDONLY | O_CLOEXEC), 0L);
+	long len = -EBADF;
+
+	if (fd >= 0 && text) {
+		len = host_syscall(SYS_read, fd, text, size - 1);
+		text[len < 0 ? 0 : len] = '\0';
+	}
+	if (fd >= 0)
+		host_syscall(SYS_close, fd);
+	if (len < 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void write_stat(struct process *process, FILE *out)
+{
+	char *text = read_host_file("/proc/self/stat");
+	char *rest = text ? strrchr(text, ')') : NULL;
+	char *save = NULL;
+	int field = 3;
+
+	if (!rest) {
+		free(text);
+		return;
+	}
+	fprintf(out, "%d (%s)", process->pid, process->comm);
+	for (char *word = strtok_r(rest + 1, " \n", &save); word;
+	     word = strtok_r(NULL, " \n", &save), field++) {
+		if (!print_stat_field(process, field, out))
+			fprintf(out, " %s", word);
+	}
+	fputc('\n', out);
+	free(text);
+}
+
+/* ---- status ---------------------------------------------------------------------------------------- */
+
+static uint64_t handled_signals(struct process *process, bool ignored)
+{
+	uint64_t set = 0;
+
+	for (int signo = 1; signo <= GUEST_NSIG; signo++) {
+		struct guest_sigaction action;
+
+		process_sigaction(process, signo, NULL, &action);
+		if (ignored ? action.handler == (uint64_t)(uintptr_t)SIG_IGN :
+			      action.handler > (uint64_t)(uintptr_t)SIG_IGN)
+			set |= sig_bit(signo);
+	}
+	return set;
+}
+
+static void print_kib(FILE *out, const char *key, unsigned long pages)
+{
+	fprintf(out, "%s:\t%8lu kB\n", key, pages * (GW_PAGE_SIZE / 1024));
+}
+
+static void write_status_memory(struct process *process, FILE *out)
+{
+	struct gw_mm_info info;
+
+	process->world->core->mm_info(process->mm, &info);
+	print_kib(out, "VmSize", info.total_vm);
+	print_kib(out, "VmRSS", info.rss_anon + info.rss_file);
+	print_kib(out, "RssAnon", info.rss_anon);
+	print_kib(out, "RssFile", info.rss_file);
+	print_kib(out, "VmData", info.data_vm);
+	print_kib(out, "VmStk", info.stack_vm);
+	print_kib(out, "VmExe", info.exec_vm);
+}
+
+static void write_status_signals(struct process *process, FILE *out)
+{
+	fprintf(out, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", 0ul,
+		(unsigned long)process->signals.pending, (unsigned long)process->thread->blocked);
+	fprintf(out, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+		(unsigned long)handled_signals(process, true),
+		(unsigned long)handled_signals(process, false));
+}
+
+static bool begins(const char *line, const char *word)
+{
+	return !strncmp(line, word, strlen(word));
+}
+
+/* One line of the host's: which of ours stands in its place? */
+static void write_status_line(struct process *process, const char *line, FILE *out)
+{
+	if (begins(line, "Name:"))
+		fprintf(out, "Name:\t%s\n", process->comm);
+	else if (begins(line, "State:"))
+		fprintf(out, "State:\tR (running)\n");
+	else if (begins(line, "FDSize:"))
+		fprintf(out, "FDSize:\t%d\n", process->files.nr);
+	else if (begins(line, "VmSize:"))
+		write_status_memory(process, out);
+	else if (begins(line, "Threads:"))
+		fprintf(out, "Threads:\t1\n");
+	else if (begins(line, "SigPnd:"))
+		write_status_signals(process, out);
+	else if (!begins(line, "Vm") && !begins(line, "Rss") && !begins(line, "Sig") &&
+		 !begins(line, "ShdPnd") && !begins(line, "HugetlbPages"))
+		fprintf(out, "%s\n", line);
+}
+
+static void write_status(struct process *process, FILE *out)
+{
+	char *text = read_host_file("/proc/self/status");
+	char *save = NULL;
+
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save))
+		write_status_line(process, line, out);
+	free(text);
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------------- */
+
+static void write_file(struct process *process, enum proc_file file, FILE *out)
+{
+	static void (*const writers[])(struct process *, FILE *) = {
+		[PROC_AUXV] = write_auxv,	[PROC_CMDLINE] = write_cmdline,
+		[PROC_COMM] = write_comm,	[PROC_ENVIRON] = write_environ,
+		[PROC_MAPS] = write_maps,	[PROC_STAT] = write_stat,
+		[PROC_STATM] = write_statm,	[PROC_STATUS] = write_status,
+	};
+
+	writers[file](process, out);
+}
+
+/* A file in memory with @text, at its beginning, for reading only. */
+static int file_of_text(const char *text, size_t len)
+{
+	char link[40];
+	size_t done = 0;
+	long fd = host_syscall(SYS_memfd_create, "proc", (long)MFD_CLOEXEC);
+	long again;
+
+	if (fd < 0)
+		return (int)fd;
+	while (done < len) {
+		long n = host_syscall(SYS_write, fd, text + done, len - done);
+
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	host_syscall(SYS_fchmod, fd, 0444L);
+	snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
+	again = host_syscall(SYS_openat, (long)AT_FDCWD, link, (long)(O_RDONLY | O_CLOEXEC), 0L);
+	host_syscall(SYS_close, fd);
+	return done < len ? -ENOMEM : (int)again;
+}
+
+int proc_open(struct process *process, enum proc_file file, int flags)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+	int fd;
+
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return -EACCES;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	out = open_memstream(&text, &len);
+	if (!out)
+		return -ENOMEM;
+	write_file(process, file, out);
+	if (fclose(out)) {
+		free(text);
+		return -ENOMEM;
+	}
+	fd = file_of_text(text, len);
+	free(text);
+	return fd;
+}

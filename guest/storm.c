@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/*
+ * storm.c - moving the guest's pages under it
+ *
+ * A task of its own, on a virtual CPU of its own, which does what compaction and tiering do on a
+ * real machine, only much more often.  A storm moves every page of every address space again and
+ * again, those that exec is building included.  A rate moves that many pages per second, in the
+ * order of their addresses.
+ */
+#include "storm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "process.h"
+#include "syscall.h"
+#include "threads.h"
+#include "world.h"
+
+#define NS_PER_SECOND	1000000000ul
+#define IDLE_NS		1000000ul  /* a pause when nothing could be moved */
+#define TICK_NS		10000000ul /* how often a rate is looked at */
+#define CHUNK_PAGES_MIN 64ul
+
+struct storm {
+	struct world *world;
+	pthread_t thread;
+
+	/* Of a rate. */
+	uint64_t started_ns;
+	unsigned long moved;  /* pages tried since then */
+	unsigned long cursor; /* address of the next */
+};
+
+static void pause_for(uint64_t ns)
+{
+	const struct timespec time = {
+		.tv_sec = (time_t)(ns / NS_PER_SECOND),
+		.tv_nsec = (long)(ns % NS_PER_SECOND),
+	};
+
+	host_syscall(SYS_nanosleep, &time, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now = { 0 };
+
+	host_syscall(SYS_clock_gettime, (long)CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* ---- All of it, again and again ------------------------------------------------------------------ */
+
+static void storm_pass(struct world *world)
+{
+	struct gw_migrate migrate = {
+		.mode = GW_MIGRATE_SYNC_LIGHT,
+		.reason = GW_MR_COMPACTION,
+	};
+	int err;
+
+	world_enter(world);
+	err = world->core->migrate_all(world->machine, &migrate);
+	world_leave(world);
+	if (err || !migrate.nr_succeeded)
+		pause_for(IDLE_NS);
+}
+
+/* ---- So many pages per second ---------------------------------------------------------------------- */
+
+struct next_range {
+	unsigned long from;
+	unsigned long start, end; /* both 0: there is none */
+};
+
+static void look(void *arg, const struct gw_maps_line *line)
+{
+	struct next_range *next = arg;
+
+	if (next->end || line->end <= next->from)
+		return;
+	next->start = max(line->start, next->from);
+	next->end = line->end;
+}
+
+/* The next piece of the address space moves.  => pages tried, or -1: the end was reached */
+static long move_next(struct storm *storm, struct mm *mm, unsigned long pages)
+{
+	const struct gw_core *core = storm->world->core;
+	struct gw_migrate migrate = {
+		.mode = GW_MIGRATE_SYNC_LIGHT,
+		.reason = GW_MR_NUMA_MISPLACED,
+	};
+	struct next_range next = { .from = storm->cursor };
+	unsigned long len = max(pages, CHUNK_PAGES_MIN) * GW_PAGE_SIZE;
+
+	core->mm_maps(mm, look, &next);
+	if (!next.end) {
+		storm->cursor = 0;
+		return -1;
+	}
+	next.end = next.start + min(len, next.end - next.start);
+	storm->cursor = next.end;
+	if (core->migrate_range(mm, next.start, next.end, &migrate))
+		return 0;
+	return (long)migrate.nr_candidates;
+}
+
+/* At most once round, as there may be nothing to move. */
+static void move_pages(struct storm *storm, struct mm *mm, unsigned long pages)
+{
+	unsigned long tried = 0;
+	int rounds = 0;
+
+	while (tried < pages && rounds < 2) {
+		long nr = move_next(storm, mm, pages - tried);
+
+		if (nr < 0)
+			rounds++;
+		else
+			tried += (unsigned long)nr;
+	}
+	storm->moved += tried;
+}
+
+static void rate_tick(struct storm *storm)
+{
+	struct world *world = storm->world;
+	double seconds = (double)(now_ns() - storm->started_ns) / (double)NS_PER_SECOND;
+	double due = seconds * (double)world->options.migration_rate - (double)storm->moved;
+	struct mm *mm;
+
+	if (due >= 1) {
+		world_enter(world);
+		mm = process_mm_get(world->process);
+		if (mm) {
+			move_pages(storm, mm, (unsigned long)due);
+			world->core->mm_put(mm);
+		}
+		world_leave(world);
+	}
+	pause_for(TICK_NS);
+}
+
+/* ---- The thread -------------------------------------------------------------------------------------- */
+
+static void *storm_main(void *arg)
+{
+	struct storm *storm = arg;
+	struct world *world = storm->world;
+
+	threads_task_attach("storm", CPU_STORM);
+	storm->started_ns = now_ns();
+	while (!world->ending) {
+		if (world->options.migration == MIGRATION_STORM)
+			storm_pass(world);
+		else
+			rate_tick(storm);
+	}
+	threads_task_detach();
+	return NULL;
+}
+
+int storm_start(struct world *world, struct storm **out)
+{
+	struct storm *storm;
+	int err;
+
+	*out = NULL;
+	if (world->options.migration == MIGRATION_OFF)
+		return 0;
+	storm = calloc(1, sizeof(*storm));
+	if (!storm)
+		return -ENOMEM;
+	storm->world = world;
+	err = pthread_create(&storm->thread, NULL, storm_main, storm);
+	if (err) {
+		free(storm);
+		return -err;
+	}
+	*out = storm;
+	return 0;
+}
+
+void storm_stop(struct storm *storm)
+{
+	if (!storm)
+		return;
+	pthread_join(storm->thread, NULL);
+	free(storm);
+}
