@@ -20,7 +20,7 @@
 #include "world.h"
 
 #define NS_PER_SECOND	1000000000ul
-#define IDLE_NS		1000000ul  /* a pause when nothing could be moved */
+#define GRACE_NS	1000000ul  /* at least, between two passes of a storm */
 #define TICK_NS		10000000ul /* how often a rate is looked at */
 #define CHUNK_PAGES_MIN 64ul
 
@@ -54,19 +54,23 @@ static uint64_t now_ns(void)
 
 /* ---- All of it, again and again ------------------------------------------------------------------ */
 
+/*
+ * A pass takes every translation of the guest away.  As long as the pass took, and at least long
+ * enough to fault in the pages that a small loop needs, the guest is then left alone: a storm that
+ * never pauses would move pages that nobody has touched since the last time.
+ */
 static void storm_pass(struct world *world)
 {
 	struct gw_migrate migrate = {
 		.mode = GW_MIGRATE_SYNC_LIGHT,
 		.reason = GW_MR_COMPACTION,
 	};
-	int err;
+	uint64_t start_ns = now_ns();
 
 	world_enter(world);
-	err = world->core->migrate_all(world->machine, &migrate);
+	world->core->migrate_all(world->machine, &migrate);
 	world_leave(world);
-	if (err || !migrate.nr_succeeded)
-		pause_for(IDLE_NS);
+	pause_for(max(now_ns() - start_ns, GRACE_NS));
 }
 
 /* ---- So many pages per second ---------------------------------------------------------------------- */
