@@ -21,34 +21,22 @@ static enum fault_step handle_pte_fault(struct vm_fault *fault);
 static enum gw_fault fault_result(enum fault_step step);
 static void report_fault(const struct vm_fault *fault, enum gw_fault result);
 
-/* One try; FAULT_STEP_AGAIN comes back with mmap_lock dropped. */
-static enum fault_step try_fault(struct vm_fault *fault, enum gw_fault *result)
-{
-	enum fault_step step;
-
-	*result = find_vma_for_fault(fault);
-	if (*result == GW_FAULT_DONE && !access_allowed(fault))
-		*result = GW_FAULT_ACCERR;
-	if (*result != GW_FAULT_DONE) {
-		up_read(&fault->mm->mmap_lock);
-		return FAULT_STEP_DONE;
-	}
-	step = handle_pte_fault(fault);
-	if (step == FAULT_STEP_AGAIN)
-		return step;
-	up_read(&fault->mm->mmap_lock);
-	*result = fault_result(step);
-	return step;
-}
-
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access)
 {
 	struct vm_fault fault = { .mm = mm, .addr = addr & PAGE_MASK, .access = access };
+	enum fault_step step = FAULT_STEP_DONE;
 	enum gw_fault result;
 
-	do {
-		down_read(&mm->mmap_lock);
-	} while (try_fault(&fault, &result) == FAULT_STEP_AGAIN);
+	down_read(&mm->mmap_lock);
+	result = find_vma_for_fault(&fault);
+	if (result == GW_FAULT_DONE && !access_allowed(&fault))
+		result = GW_FAULT_ACCERR;
+	if (result == GW_FAULT_DONE) {
+		step = handle_pte_fault(&fault);
+		result = fault_result(step);
+	}
+	if (step != FAULT_STEP_WAITED)
+		up_read(&mm->mmap_lock);
 
 	count_event(mm->machine, pgfault);
 	if (fault.major)
@@ -155,7 +143,7 @@ static enum gw_fault fault_result(enum fault_step step)
 {
 	switch (step) {
 	case FAULT_STEP_DONE:
-	case FAULT_STEP_AGAIN:
+	case FAULT_STEP_WAITED:
 		return GW_FAULT_DONE;
 	case FAULT_STEP_SIGBUS:
 		return GW_FAULT_SIGBUS;

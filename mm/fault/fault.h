@@ -3,8 +3,8 @@
  * fault.h - page faults, one kind per file
  *
  * fault.c enters, finds the VMA, grows the stack and dispatches; the others handle one kind each.
- * They are called with mmap_lock held for read and the tables in place, and return with it held.
- * FAULT_AGAIN drops it: something slept, and everything must be looked up anew.
+ * They are called with mmap_lock held for read and the tables in place, and return with it held,
+ * but for FAULT_STEP_WAITED.
  *
  * Linux: mm/memory.c (handle_mm_fault), arch/x86/mm/fault.c.
  */
@@ -16,7 +16,7 @@
 
 enum fault_step {
 	FAULT_STEP_DONE,
-	FAULT_STEP_AGAIN, /* mmap_lock was dropped */
+	FAULT_STEP_WAITED, /* slept, mmap_lock is dropped: the processor tries again */
 	FAULT_STEP_SIGBUS,
 	FAULT_STEP_OOM,
 };

@@ -18,5 +18,5 @@ enum fault_step do_swap_page(struct vm_fault *fault)
 	count_event(mm->machine, migration_wait);
 	up_read(&mm->mmap_lock); /* whoever moves the page may be waiting for somebody who wants it */
 	migration_entry_wait(mm, fault->addr);
-	return FAULT_STEP_AGAIN;
+	return FAULT_STEP_WAITED;
 }
