@@ -174,5 +174,9 @@ struct explored_finding {
 	char message[512];
 };
 
+/* For a task's own expectations: as the core's panic(), which is this. */
+__noreturn __printf(4, 5) void explored_panic(const char *file, int line, const char *func,
+					      const char *fmt, ...);
+
 /* Of the last execution or call; NULL: none. */
 const struct explored_finding *explored_finding(const struct explored *x);

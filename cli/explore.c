@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * explore.c - godwit explore: a scenario under one schedule after another
+ */
+#include "verdict.h"
+
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_DEFAULT 10
+#define SECONDS_MAX	1e9
+
+struct explore_command {
+	struct gw_explore explore;
+	const char *save; /* NULL: no file */
+	bool json;
+};
+
+enum {
+	OPT_STRATEGY = 0x100,
+	OPT_EXECUTIONS,
+	OPT_SECONDS,
+	OPT_SEED,
+	OPT_WITHOUT,
+	OPT_STEPS,
+	OPT_SAVE,
+	OPT_JSON,
+};
+
+static const struct argp_option options[] = {
+	{ "strategy", OPT_STRATEGY, "NAME", 0, "How schedules are chosen (default random)", 0 },
+	{ "executions", OPT_EXECUTIONS, "N", 0, "Stop after N executions", 0 },
+	{ "seconds", OPT_SECONDS, "N", 0,
+	  "Stop after N seconds (default 10, unless --executions is given)", 0 },
+	{ "seed", OPT_SEED, "N", 0, "Seed of the strategy (default 1)", 0 },
+	{ "steps", OPT_STEPS, "N", 0, "Take an execution of N steps for a livelock", 0 },
+	{ "without", OPT_WITHOUT, "GUARD[,GUARD]...", 0, "Switch protective measures off", 0 },
+	{ "save", OPT_SAVE, "FILE", 0, "Write the schedule that is found to FILE", 0 },
+	{ "json", OPT_JSON, NULL, 0, "Write a JSON object, for programs", 0 },
+	{ 0 },
+};
+
+static double value_seconds(const struct argp_state *state, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value > 0) || value > SECONDS_MAX)
+		argp_error(state, "--seconds=%s: not a number of seconds above 0", text);
+	return value;
+}
+
+static bool is_planned(const char *name)
+{
+	static const char *const planned[] = { "auto", "dpor", "source", "dfs", "pct" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
+		if (!strcmp(planned[i], name))
+			return true;
+	return false;
+}
+
+static const char *value_strategy(const struct argp_state *state, const char *name)
+{
+	char known[128] = "";
+
+	for (size_t i = 0; i < gw_nr_strategies(); i++) {
+		if (!strcmp(gw_strategy_name(i), name))
+			return name;
+		strcat(strcat(known, i ? ", " : ""), gw_strategy_name(i));
+	}
+	argp_error(state, "--strategy=%s: %s; there are: %s", name,
+		   is_planned(name) ? "not there yet" : "no such strategy", known);
+	return NULL;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct explore_command *command = state->input;
+	struct gw_explore *explore = &command->explore;
+
+	switch (key) {
+	case OPT_STRATEGY:
+		explore->strategy = value_strategy(state, arg);
+		return 0;
+	case OPT_EXECUTIONS:
+		explore->executions = value_count(state, "--executions", arg, 1, UINT64_MAX);
+		return 0;
+	case OPT_SECONDS:
+		explore->seconds = value_seconds(state, arg);
+		return 0;
+	case OPT_SEED:
+		explore->seed = value_count(state, "--seed", arg, 0, UINT64_MAX);
+		return 0;
+	case OPT_STEPS:
+		explore->step_bound =
+			(unsigned int)value_count(state, "--steps", arg, 1, 1u << 24);
+		return 0;
+	case OPT_WITHOUT:
+		explore->guards_off |= value_guards(state, "--without", arg);
+		return 0;
+	case OPT_SAVE:
+		command->save = arg;
+		return 0;
+	case OPT_JSON:
+		command->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num)
+			argp_error(state, "%s: one scenario at a time", arg);
+		explore->scenario = value_scenario(state, arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which scenario?  `godwit races list' lists them");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+	char *help = NULL;
+	size_t size;
+	FILE *out;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC || !(out = open_memstream(&help, &size)))
+		return (char *)(uintptr_t)text;
+	fputs("Strategies:\n", out);
+	for (size_t i = 0; i < gw_nr_strategies(); i++)
+		fprintf(out, "  %-10s %s\n", gw_strategy_name(i), gw_strategy_summary(i));
+	fputs("\nThe exit code is 1 if something that must hold did not, 3 if the budget ran out, 0 "
+	      "if every schedule within the bound was tried, 2 on an error.",
+	      out);
+	fclose(out);
+	return help;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "SCENARIO",
+	.doc = "Run SCENARIO under one schedule after another, until something that must hold does "
+	       "not."
+	       "\v",
+	.help_filter = help_filter,
+};
+
+int cmd_explore(int argc, char **argv)
+{
+	struct explore_command command = {
+		.explore = { .strategy = "random", .seed = 1, .progress = verdict_progress },
+	};
+	struct gw_explore *explore = &command.explore;
+	struct gw_verdict verdict;
+	int code;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &command);
+	if (!explore->executions && explore->seconds <= 0)
+		explore->seconds = SECONDS_DEFAULT;
+	gw_explore(explore, &verdict);
+	verdict_progress_end();
+
+	code = verdict_exit_code(verdict.kind);
+	if (command.save && verdict.schedule && verdict_save(command.save, &verdict))
+		code = EXIT_USAGE;
+	if (!command.json)
+		verdict_print_text(stdout, explore, &verdict);
+	else if (verdict_print_json(stdout, explore, &verdict))
+		code = EXIT_USAGE;
+	gw_schedule_free(verdict.schedule);
+	if (fflush(stdout)) {
+		warnx("the verdict could not be written");
+		return EXIT_USAGE;
+	}
+	return code;
+}

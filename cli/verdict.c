@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+/*
+ * verdict.c - what explore, replay and races share: verdicts in words, as JSON, as exit codes
+ */
+#include "verdict.h"
+
+#include <godwit/core.h>
+
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int verdict_exit_code(enum gw_verdict_kind kind)
+{
+	switch (kind) {
+	case GW_VERDICT_EXHAUSTED:
+		return EXIT_NOTHING_FOUND;
+	case GW_VERDICT_VIOLATED:
+		return EXIT_VIOLATION;
+	case GW_VERDICT_BUDGET:
+		return EXIT_BUDGET;
+	case GW_VERDICT_ERROR:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
+/* ---- Names on the command line ---------------------------------------------------------------------- */
+
+static const char *guard_name(int guard)
+{
+	return godwit_core_explored.guard_info((enum gw_guard)guard)->name;
+}
+
+static int guard_of(const struct argp_state *state, const char *option, const char *name, size_t len)
+{
+	char *typed = strndup(name, len);
+
+	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
+		if (strlen(guard_name(guard)) != len || memcmp(guard_name(guard), name, len))
+			continue;
+		free(typed);
+		return guard;
+	}
+	for (int guard = 0; typed && guard < GW_NR_GUARDS; guard++)
+		if (name_is_near(typed, guard_name(guard)))
+			argp_error(state, "%s: no guard is called '%s'; the nearest: %s", option,
+				   typed, guard_name(guard));
+	argp_error(state, "%s: no guard is called '%.*s'; `godwit guards' lists them", option,
+		   (int)len, name);
+	free(typed);
+	return 0;
+}
+
+uint64_t value_guards(const struct argp_state *state, const char *option, const char *text)
+{
+	uint64_t guards = 0;
+
+	for (;;) {
+		size_t len = strcspn(text, ",");
+
+		guards |= 1ull << guard_of(state, option, text, len);
+		if (!text[len])
+			return guards;
+		text += len + 1;
+	}
+}
+
+const struct gw_scenario *value_scenario(const struct argp_state *state, const char *name)
+{
+	const struct gw_scenario *scenario = gw_scenario_find(name);
+
+	if (scenario)
+		return scenario;
+	for (size_t i = 0; i < gw_nr_scenarios(); i++)
+		if (name_is_near(name, gw_scenario_name(gw_scenario(i))))
+			argp_error(state, "no scenario is called '%s'; the nearest: %s", name,
+				   gw_scenario_name(gw_scenario(i)));
+	argp_error(state, "no scenario is called '%s'; `godwit races list' lists them", name);
+	return NULL;
+}
+
+/* ---- Words --------------------------------------------------------------------------------------------- */
+
+static double per_second(const struct gw_verdict *verdict)
+{
+	return verdict->seconds > 0 ? (double)verdict->executions / verdict->seconds : 0;
+}
+
+static void print_without(FILE *out, uint64_t guards_off)
+{
+	const char *separator = ", without ";
+
+	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
+		if (!(guards_off >> guard & 1))
+			continue;
+		fprintf(out, "%s%s", separator, guard_name(guard));
+		separator = ",";
+	}
+}
+
+static void print_violation(FILE *out, const struct gw_verdict *verdict)
+{
+	fprintf(out, "  %s: %s\n", verdict->invariant, verdict->message);
+	if (verdict->consequence[0])
+		fprintf(out, "  and then: %s\n", verdict->consequence);
+	fprintf(out, "  %u steps with %u context switches; replayed to the same state %016" PRIx64 "\n",
+		verdict->longest, verdict->context_switches, verdict->state);
+}
+
+void verdict_print_text(FILE *out, const struct gw_explore *explore,
+			const struct gw_verdict *verdict)
+{
+	static const char *const words[] = {
+		[GW_VERDICT_EXHAUSTED] = "exhausted, nothing found",
+		[GW_VERDICT_VIOLATED] = "violated",
+		[GW_VERDICT_BUDGET] = "budget ran out, nothing found and nothing proved",
+		[GW_VERDICT_ERROR] = "error",
+	};
+
+	fprintf(out, "%s", gw_scenario_name(explore->scenario));
+	print_without(out, explore->guards_off);
+	fprintf(out, ": %s\n", words[verdict->kind]);
+	if (verdict->kind == GW_VERDICT_ERROR) {
+		fprintf(out, "  %s\n", verdict->error);
+		return;
+	}
+	if (verdict->kind == GW_VERDICT_VIOLATED)
+		print_violation(out, verdict);
+	fprintf(out,
+		"  %" PRIu64 " executions in %.2f s (%.0f/s), %s, seed %" PRIu64
+		"; at most %u steps each, bound %u\n",
+		verdict->executions, verdict->seconds, per_second(verdict),
+		explore->strategy, explore->seed, verdict->longest, verdict->step_bound);
+	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
+	      out);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------- */
+
+static json_t *guards_json(uint64_t guards_off)
+{
+	json_t *array = json_array();
+
+	for (int guard = 0; guard < GW_NR_GUARDS; guard++)
+		if (guards_off >> guard & 1)
+			json_array_append_new(array, json_string(guard_name(guard)));
+	return array;
+}
+
+static void add_violation(json_t *object, const struct gw_verdict *verdict)
+{
+	char *schedule = gw_schedule_text(verdict->schedule);
+
+	json_object_set_new(object, "invariant", json_string(verdict->invariant));
+	json_object_set_new(object, "message", json_string(verdict->message));
+	if (verdict->consequence[0])
+		json_object_set_new(object, "consequence", json_string(verdict->consequence));
+	json_object_set_new(object, "context_switches",
+			    json_integer(verdict->context_switches));
+	json_object_set_new(object, "schedule", json_string(schedule ? schedule : ""));
+	free(schedule);
+}
+
+/* Sampling counts no traces: it does not know which of its executions are alike. */
+int verdict_print_json(FILE *out, const struct gw_explore *explore,
+		       const struct gw_verdict *verdict)
+{
+	json_t *object = json_pack("{s:s, s:s, s:I, s:n, s:{s:s, s:I, s:I}, s:f, s:f}", "scenario",
+				   gw_scenario_name(explore->scenario), "verdict",
+				   gw_verdict_name(verdict->kind), "executions",
+				   (json_int_t)verdict->executions, "traces", "bound", "strategy",
+				   explore->strategy, "seed", (json_int_t)explore->seed, "steps",
+				   (json_int_t)verdict->step_bound, "seconds", verdict->seconds,
+				   "executions_per_second", per_second(verdict));
+	int err;
+
+	if (!object)
+		return -ENOMEM;
+	json_object_set_new(object, "without", guards_json(explore->guards_off));
+	if (verdict->kind == GW_VERDICT_VIOLATED)
+		add_violation(object, verdict);
+	if (verdict->kind == GW_VERDICT_ERROR)
+		json_object_set_new(object, "error", json_string(verdict->error));
+	err = json_dumpf(object, out, JSON_INDENT(2)) ? -EIO : 0;
+	json_decref(object);
+	fputc('\n', out);
+	return err;
+}
+
+/* ---- Meanwhile ---------------------------------------------------------------------------------------------- */
+
+void verdict_progress(void *arg, const struct gw_verdict *so_far)
+{
+	(void)arg;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%" PRIu64 " executions, %.1f s, %.0f/s ", so_far->executions,
+			so_far->seconds, per_second(so_far));
+}
+
+void verdict_progress_end(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+}
+
+int verdict_save(const char *path, const struct gw_verdict *verdict)
+{
+	char *text = gw_schedule_text(verdict->schedule);
+	FILE *out = fopen(path, "we");
+	bool failed = !text || !out || fputs(text, out) < 0;
+
+	if (out && fclose(out))
+		failed = true;
+	free(text);
+	if (!failed)
+		return 0;
+	warn("%s", path);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verdict.h - what explore, replay and races share: verdicts in words, as JSON, as exit codes
+ */
+#pragma once
+
+#include "cli.h"
+
+#include <godwit/explore.h>
+
+#include <stdio.h>
+
+int verdict_exit_code(enum gw_verdict_kind kind);
+
+/* Guards by name, with commas, as bits GW_GUARD_x; a mistake exits with a line that names both. */
+uint64_t value_guards(const struct argp_state *state, const char *option, const char *text);
+
+/* The scenario of this name; a mistake exits with a line that names the nearest. */
+const struct gw_scenario *value_scenario(const struct argp_state *state, const char *name);
+
+void verdict_print_text(FILE *out, const struct gw_explore *explore,
+			const struct gw_verdict *verdict);
+/* => 0 or a negative errno */
+int verdict_print_json(FILE *out, const struct gw_explore *explore,
+		       const struct gw_verdict *verdict);
+
+/* One line on a terminal, again and again; nothing elsewhere. */
+void verdict_progress(void *arg, const struct gw_verdict *so_far);
+void verdict_progress_end(void);
+
+/* The schedule of @verdict as the file @path.  => 0, or an exit code after a line */
+int verdict_save(const char *path, const struct gw_verdict *verdict);

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/*
+ * engine.c - a scenario's machine, and one execution after another on it
+ *
+ * Set-up runs once.  What it made is kept, and every execution begins by putting it back: the
+ * core keeps nothing outside of the machine's two ranges, and both lie in the arena, so an
+ * execution that was abandoned in the middle of anything leaves no trace.
+ *
+ * Invariants are looked at when every task has ended, by machine_validate() and by the scenario's
+ * own check.  In between, the core's assertions are what speaks: predicates over states that no
+ * task sees would not survive partial-order reduction, and a verdict must not depend on whether a
+ * strategy reduces.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define DEFAULT_FRAMES	   24
+#define DEFAULT_CPUS	   2
+#define DEFAULT_TASK_SIZE  (1ul << 30)
+#define DEFAULT_STEP_BOUND 20000
+#define MMAP_MIN_ADDR	   65536
+
+static void setup_machine(void *arg);
+static bool create_place(struct engine *engine);
+static bool create_arena(struct engine *engine);
+static void describe_finding(const struct explored_finding *finding, char *to, size_t size);
+
+/* ---- Setting up ------------------------------------------------------------------------------------ */
+
+static unsigned long nr_frames(const struct engine *engine)
+{
+	return engine->scenario->nr_frames ? engine->scenario->nr_frames : DEFAULT_FRAMES;
+}
+
+static int nr_cpus(const struct engine *engine)
+{
+	return engine->scenario->nr_cpus ? engine->scenario->nr_cpus : DEFAULT_CPUS;
+}
+
+static int nr_tasks(const struct gw_scenario *scenario)
+{
+	int nr = 0;
+
+	while (nr < SCENARIO_TASKS_MAX && scenario->tasks[nr].name)
+		nr++;
+	return nr;
+}
+
+/* What set-up runs as the set-up task. */
+struct setup {
+	struct engine *engine;
+	int err; /* of machine_create() */
+};
+
+bool engine_create(struct engine *engine, const struct gw_scenario *scenario, uint64_t guards_off,
+		   unsigned int step_bound, char *error, size_t error_size)
+{
+	struct setup setup = { .engine = engine };
+	char finding[640];
+
+	*engine = (struct engine){ .scenario = scenario,
+				   .core = &godwit_core_explored,
+				   .guards_off = guards_off };
+	engine->step_bound = step_bound;
+	if (!engine->step_bound)
+		engine->step_bound = scenario->step_bound ? scenario->step_bound
+							  : DEFAULT_STEP_BOUND;
+	if (!create_place(engine) || !create_arena(engine) ||
+	    objects_init(&engine->objects, engine->step_bound)) {
+		snprintf(error, error_size, "out of memory");
+		goto out_destroy;
+	}
+	if (!explored_call(engine->explored, 0, setup_machine, &setup)) {
+		describe_finding(explored_finding(engine->explored), finding, sizeof(finding));
+		snprintf(error, error_size, "the scenario's set-up failed: %s", finding);
+		goto out_destroy;
+	}
+	if (setup.err || arena_keep(&engine->arena)) {
+		snprintf(error, error_size, "the scenario's machine cannot be made: %s",
+			 setup.err ? strerror(-setup.err) : "out of memory");
+		goto out_destroy;
+	}
+	return true;
+
+out_destroy:
+	engine_destroy(engine);
+	return false;
+}
+
+void engine_destroy(struct engine *engine)
+{
+	explored_attach(NULL);
+	objects_fini(&engine->objects);
+	arena_fini(&engine->arena);
+	free(engine->explored_memory);
+}
+
+static void run_scenario_task(void *arg)
+{
+	const struct engine_task *task = arg;
+
+	task->task->run(&task->engine->world);
+}
+
+static bool create_place(struct engine *engine)
+{
+	const struct gw_scenario *scenario = engine->scenario;
+	const struct explored_config config = {
+		.nr_tasks = nr_tasks(scenario),
+		.nr_cpus = nr_cpus(engine),
+		.step_bound = engine->step_bound,
+	};
+	size_t size = explored_size(&config);
+
+	engine->explored_memory = aligned_alloc(64, ALIGN_UP(size, 64ul));
+	if (!engine->explored_memory)
+		return false;
+	engine->explored = explored_create(engine->explored_memory, &config);
+	for (int i = 0; i < config.nr_tasks; i++) {
+		const struct scenario_task *task = &scenario->tasks[i];
+
+		engine->tasks[i] = (struct engine_task){ .engine = engine, .task = task };
+		explored_add_task(engine->explored, task->name, task->cpu, run_scenario_task,
+				  &engine->tasks[i]);
+	}
+	return true;
+}
+
+static bool create_arena(struct engine *engine)
+{
+	size_t size = nr_frames(engine) * GW_PAGE_SIZE +
+		      engine->core->machine_core_size(nr_frames(engine)) +
+		      ALIGN_UP(engine->scenario->data_size, GW_PAGE_SIZE);
+
+	return arena_init(&engine->arena, size) == 0;
+}
+
+/* The task's name is a pointer, and its words are what counts. */
+static void note_event(void *host, const struct gw_event *event)
+{
+	struct engine *engine = host;
+	const uint64_t words[] = {
+		event->kind,   (uint64_t)event->cpu, event->mm_id,  event->addr,
+		event->arg[0], event->arg[1],	     event->arg[2], event->arg[3],
+		event->task ? XXH3_64bits(event->task, strlen(event->task)) : 0,
+	};
+
+	engine->events = XXH3_64bits_withSeed(words, sizeof(words), engine->events);
+	if (engine->on_event)
+		engine->on_event(engine->on_event_arg, event);
+}
+
+static void setup_machine(void *arg)
+{
+	static const struct gw_machine_ops ops = { .event = note_event };
+	struct setup *setup = arg;
+	struct engine *engine = setup->engine;
+	const struct gw_scenario *scenario = engine->scenario;
+	struct gw_machine_config config = {
+		.nr_frames = nr_frames(engine),
+		.core_size = engine->core->machine_core_size(nr_frames(engine)),
+		.nr_cpus = nr_cpus(engine),
+		.nr_nodes = 1,
+		.task_size = scenario->task_size ? scenario->task_size : DEFAULT_TASK_SIZE,
+		.mmap_min_addr = MMAP_MIN_ADDR,
+		.migrate_passes = scenario->migrate_passes,
+		.migrate_batch = scenario->migrate_batch,
+		.seed = scenario->seed,
+		.guards_off = engine->guards_off,
+		.poison = true,
+		.ops = &ops,
+		.host = engine,
+	};
+
+	config.frames = arena_alloc(&engine->arena, config.nr_frames * GW_PAGE_SIZE);
+	config.core = arena_alloc(&engine->arena, config.core_size);
+	engine->world.core = engine->core;
+	engine->world.data = arena_alloc(&engine->arena, scenario->data_size);
+	setup->err = engine->core->machine_create(&config, &engine->world.machine);
+	if (setup->err)
+		return;
+	if (scenario->setup)
+		scenario->setup(&engine->world);
+	engine->core->machine_validate(engine->world.machine, &engine->validation);
+	scenario_expect(!engine->validation.nr_problems, "%s", engine->validation.first);
+}
+
+/* ---- One execution ----------------------------------------------------------------------------------- */
+
+static const char *without_dots(const char *path)
+{
+	while (!strncmp(path, "../", 3))
+		path += 3;
+	return path;
+}
+
+static void describe_finding(const struct explored_finding *finding, char *to, size_t size)
+{
+	int len = snprintf(to, size, "%s%s%s", finding->task, finding->task[0] ? ": " : "",
+			   finding->message);
+
+	if (finding->file[0] && len >= 0 && (size_t)len < size)
+		snprintf(to + len, size - (size_t)len, " (%s:%d, %s)", without_dots(finding->file),
+			 finding->line, finding->func);
+}
+
+static void validate(void *arg)
+{
+	struct engine *engine = arg;
+
+	engine->core->machine_validate(engine->world.machine, &engine->validation);
+}
+
+static void check(void *arg)
+{
+	struct engine *engine = arg;
+
+	engine->scenario->check(&engine->world);
+}
+
+static void violate(struct outcome *outcome, const char *invariant,
+		    const struct explored_finding *finding)
+{
+	outcome->violated = true;
+	snprintf(outcome->invariant, sizeof(outcome->invariant), "%s", invariant);
+	describe_finding(finding, outcome->message, sizeof(outcome->message));
+}
+
+/* Every task has ended.  What the check meets after validation failed is what comes of it. */
+static void look_at_the_end(struct engine *engine, struct outcome *outcome)
+{
+	const struct gw_validation *validation = &engine->validation;
+
+	if (!explored_call(engine->explored, 0, validate, engine)) {
+		violate(outcome, "validation", explored_finding(engine->explored));
+		return;
+	}
+	outcome->validation = *validation;
+	if (validation->nr_problems) {
+		outcome->violated = true;
+		snprintf(outcome->invariant, sizeof(outcome->invariant), "validation");
+		snprintf(outcome->message, sizeof(outcome->message), "%s", validation->first);
+	}
+	if (!engine->scenario->check || explored_call(engine->explored, 0, check, engine))
+		return;
+	if (validation->nr_problems)
+		describe_finding(explored_finding(engine->explored), outcome->consequence,
+				 sizeof(outcome->consequence));
+	else
+		violate(outcome, "check", explored_finding(engine->explored));
+}
+
+void engine_execute(struct engine *engine, const struct explored_strategy *strategy, void *arg,
+		    struct outcome *outcome)
+{
+	outcome->violated = false;
+	outcome->invariant[0] = outcome->message[0] = outcome->consequence[0] = '\0';
+	outcome->validation = (struct gw_validation){ 0 };
+	engine->events = 0;
+	engine->validation = outcome->validation;
+
+	arena_restore(&engine->arena);
+	outcome->end = explored_run(engine->explored, strategy, arg);
+	outcome->nr_steps = explored_nr_steps(engine->explored);
+	if (outcome->end == EXPLORED_FOUND) {
+		const struct explored_finding *finding = explored_finding(engine->explored);
+
+		violate(outcome, explored_finding_name(finding->kind), finding);
+	} else if (outcome->end == EXPLORED_COMPLETE) {
+		look_at_the_end(engine, outcome);
+	}
+}
+
+/* ---- What is the same when it is the same ---------------------------------------------------------------- */
+
+/*
+ * Addresses differ from one process to the next, and so do the bytes of structures that hold
+ * pointers.  Steps, events, counters, what validation says and the guests' frames do not.
+ */
+uint64_t engine_state(struct engine *engine)
+{
+	uint64_t words[5 + GW_NR_COUNTERS] = {
+		trace_digest(&engine->objects, explored_steps(engine->explored),
+			     explored_nr_steps(engine->explored)),
+		engine->events,
+		engine->validation.nr_problems,
+		engine->validation.migration_entries,
+		XXH3_64bits(engine->validation.first, strlen(engine->validation.first)),
+	};
+
+	for (int counter = 0; counter < GW_NR_COUNTERS; counter++)
+		words[5 + counter] = engine->core->machine_counter(engine->world.machine,
+								   (enum gw_counter)counter);
+	return XXH3_64bits_withSeed(engine->arena.base, nr_frames(engine) * GW_PAGE_SIZE,
+				    XXH3_64bits(words, sizeof(words)));
+}
+
+unsigned int engine_context_switches(const struct engine *engine)
+{
+	const struct explored_step *steps = explored_steps(engine->explored);
+	unsigned int nr = 0;
+
+	for (unsigned int i = 1; i < explored_nr_steps(engine->explored); i++)
+		nr += steps[i].task != steps[i - 1].task && steps[i].kind != EXPLORED_BEGIN;
+	return nr;
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+/*
+ * explore.c - one execution after another, until there is a verdict
+ *
+ * What a strategy finds is believed only after its schedule has been followed once more and came
+ * to the same violation in the same state: a schedule that does not replay is a bug of the
+ * explorer, or of a scenario that keeps something outside of its world, and the verdict says so.
+ */
+#define _GNU_SOURCE
+#include <godwit/explore.h>
+
+#include "engine.h"
+#include "schedule.h"
+#include "strategy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PROGRESS_SECONDS 0.2
+
+const char *gw_verdict_name(enum gw_verdict_kind kind)
+{
+	switch (kind) {
+	case GW_VERDICT_EXHAUSTED:
+		return "exhausted";
+	case GW_VERDICT_VIOLATED:
+		return "violated";
+	case GW_VERDICT_BUDGET:
+		return "budget";
+	case GW_VERDICT_ERROR:
+		return "error";
+	}
+	return "no verdict";
+}
+
+struct exploration {
+	const struct gw_explore *explore;
+	struct gw_verdict *verdict;
+	struct engine engine;
+	const struct strategy *strategy;
+	void *state;
+	struct timespec began;
+	double next_progress; /* seconds */
+};
+
+static double seconds_since(const struct timespec *began)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - began->tv_sec) +
+	       (double)(now.tv_nsec - began->tv_nsec) / 1e9;
+}
+
+__printf(2, 3) static void fail(struct gw_verdict *verdict, const char *fmt, ...)
+{
+	va_list args;
+
+	verdict->kind = GW_VERDICT_ERROR;
+	va_start(args, fmt);
+	vsnprintf(verdict->error, sizeof(verdict->error), fmt, args);
+	va_end(args);
+}
+
+/* ---- Following a schedule --------------------------------------------------------------------------- */
+
+/*
+ * True: the same violation, or the same lack of one, and the same state.  Else @error says what
+ * was different.
+ */
+static bool follow(struct engine *engine, struct replay *replay, struct outcome *outcome,
+		   char *error, size_t error_size)
+{
+	const struct gw_schedule *schedule = replay->schedule;
+	uint64_t state;
+
+	engine_execute(engine, &replay_strategy, replay, outcome);
+	replay_end(replay, engine->explored);
+	if (replay->diverged[0]) {
+		snprintf(error, error_size, "the program goes another way than the schedule: %s",
+			 replay->diverged);
+		return false;
+	}
+	if (strcmp(outcome->invariant, schedule->invariant)) {
+		snprintf(error, error_size, "the schedule violates %s, the program %s: %s",
+			 schedule->invariant[0] ? schedule->invariant : "nothing",
+			 outcome->violated ? outcome->invariant : "nothing", outcome->message);
+		return false;
+	}
+	state = engine_state(engine);
+	if (state != schedule->state) {
+		snprintf(error, error_size,
+			 "the schedule ends in state %016llx, the program in state %016llx",
+			 (unsigned long long)schedule->state, (unsigned long long)state);
+		return false;
+	}
+	return true;
+}
+
+static void describe_violation(struct gw_verdict *verdict, const struct engine *engine,
+			       const struct outcome *outcome)
+{
+	verdict->kind = GW_VERDICT_VIOLATED;
+	memcpy(verdict->invariant, outcome->invariant, sizeof(verdict->invariant));
+	memcpy(verdict->message, outcome->message, sizeof(verdict->message));
+	memcpy(verdict->consequence, outcome->consequence, sizeof(verdict->consequence));
+	verdict->context_switches = engine_context_switches(engine);
+}
+
+/* ---- What was found ---------------------------------------------------------------------------------- */
+
+static struct gw_schedule *schedule_of(struct exploration *e, const struct outcome *outcome)
+{
+	struct gw_schedule *schedule = schedule_create(e->explore->scenario);
+
+	if (!schedule)
+		return NULL;
+	schedule->guards_off = e->explore->guards_off;
+	schedule->step_bound = e->engine.step_bound;
+	snprintf(schedule->strategy, sizeof(schedule->strategy), "%s", e->strategy->name);
+	schedule->seed = e->explore->seed;
+	schedule->execution = e->verdict->executions;
+	memcpy(schedule->invariant, outcome->invariant, sizeof(schedule->invariant));
+	memcpy(schedule->message, outcome->message, sizeof(schedule->message));
+	schedule->state = engine_state(&e->engine);
+	if (!schedule_record(schedule, e->engine.explored, &e->engine.objects))
+		return schedule;
+	gw_schedule_free(schedule);
+	return NULL;
+}
+
+static void report_violation(struct exploration *e, const struct outcome *outcome)
+{
+	struct gw_verdict *verdict = e->verdict;
+	struct gw_schedule *schedule = schedule_of(e, outcome);
+	struct objects objects;
+	struct outcome again;
+	struct replay replay;
+	char error[800];
+	bool same;
+
+	if (!schedule || objects_init(&objects, e->engine.step_bound)) {
+		gw_schedule_free(schedule);
+		fail(verdict, "out of memory");
+		return;
+	}
+	describe_violation(verdict, &e->engine, outcome);
+	verdict->execution = verdict->executions;
+	verdict->state = schedule->state;
+	replay_begin(&replay, schedule, &objects);
+	same = follow(&e->engine, &replay, &again, error, sizeof(error));
+	objects_fini(&objects);
+	if (same) {
+		verdict->schedule = schedule;
+		return;
+	}
+	gw_schedule_free(schedule);
+	fail(verdict, "execution %llu violated %s, but did not do so again: %s",
+	     (unsigned long long)verdict->execution, outcome->invariant, error);
+}
+
+/* ---- Exploring ------------------------------------------------------------------------------------------ */
+
+static bool budget_is_left(struct exploration *e)
+{
+	const struct gw_explore *explore = e->explore;
+	struct gw_verdict *verdict = e->verdict;
+
+	if (explore->executions && verdict->executions >= explore->executions)
+		return false;
+	verdict->seconds = seconds_since(&e->began);
+	if (explore->progress && verdict->seconds >= e->next_progress) {
+		explore->progress(explore->arg, verdict);
+		e->next_progress = verdict->seconds + PROGRESS_SECONDS;
+	}
+	return explore->seconds <= 0 || verdict->seconds < explore->seconds;
+}
+
+static void explore_all(struct exploration *e)
+{
+	struct gw_verdict *verdict = e->verdict;
+	struct outcome outcome;
+
+	verdict->kind = GW_VERDICT_BUDGET;
+	while (budget_is_left(e)) {
+		if (!e->strategy->begin(e->state, e->engine.explored, verdict->executions)) {
+			verdict->kind = GW_VERDICT_EXHAUSTED;
+			break;
+		}
+		engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
+		verdict->steps += outcome.nr_steps;
+		verdict->longest = max(verdict->longest, outcome.nr_steps);
+		if (outcome.violated) {
+			report_violation(e, &outcome);
+			verdict->executions++;
+			break;
+		}
+		verdict->executions++;
+	}
+	verdict->seconds = seconds_since(&e->began);
+}
+
+void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
+{
+	struct exploration e = { .explore = explore, .verdict = verdict };
+
+	memset(verdict, 0, sizeof(*verdict));
+	e.strategy = strategy_find(explore->strategy ? explore->strategy : "random");
+	if (!e.strategy) {
+		fail(verdict, "there is no strategy '%s'", explore->strategy);
+		return;
+	}
+	if (!explore->executions && explore->seconds <= 0) {
+		fail(verdict, "neither a number of executions nor a time is given");
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &e.began);
+	if (!engine_create(&e.engine, explore->scenario, explore->guards_off, explore->step_bound,
+			   verdict->error, sizeof(verdict->error))) {
+		verdict->kind = GW_VERDICT_ERROR;
+		return;
+	}
+	verdict->step_bound = e.engine.step_bound;
+	e.state = calloc(1, e.strategy->size);
+	if (e.state) {
+		e.strategy->init(e.state, explore->seed);
+		explore_all(&e);
+		if (e.strategy->fini)
+			e.strategy->fini(e.state);
+	} else {
+		fail(verdict, "out of memory");
+	}
+	free(e.state);
+	engine_destroy(&e.engine);
+}
+
+/* ---- Replaying -------------------------------------------------------------------------------------------- */
+
+static void show_step(void *arg, struct explored *x, unsigned int nth, struct objects *objects)
+{
+	const struct explored_step *taken = &explored_steps(x)[nth];
+	const struct gw_replay *request = arg;
+	char object[OBJECT_NAME_MAX], result[RESULT_NAME_MAX];
+	struct gw_step step = {
+		.number = nth,
+		.task = explored_name_of(x, taken->task),
+		.kind = explored_kind_name((enum explored_kind)taken->kind),
+		.object = object,
+		.result = result,
+		.site = taken->site,
+	};
+
+	object_name(object, objects, taken);
+	result_name(result, taken);
+	request->step(request->arg, &step);
+}
+
+/* What the caller of gw_replay() watches. */
+struct watched {
+	const struct gw_replay *request;
+	struct engine *engine;
+	struct replay replay;
+};
+
+/* The step in which it happened is the last that was taken. */
+static void show_event(void *arg, const struct gw_event *event)
+{
+	struct watched *watched = arg;
+
+	replay_show_steps(&watched->replay, watched->engine->explored);
+	watched->request->event(watched->request->arg, event);
+}
+
+static void follow_for(const struct gw_replay *request, struct engine *engine,
+		       struct objects *objects, struct gw_verdict *verdict)
+{
+	struct watched watched = { .request = request, .engine = engine };
+	struct outcome outcome;
+	bool same;
+
+	replay_begin(&watched.replay, request->schedule, objects);
+	if (request->step) {
+		watched.replay.on_step = show_step;
+		watched.replay.on_step_arg = (void *)(uintptr_t)request;
+	}
+	if (request->event) {
+		engine->on_event = show_event;
+		engine->on_event_arg = &watched;
+	}
+	same = follow(engine, &watched.replay, &outcome, verdict->error, sizeof(verdict->error));
+	verdict->executions = 1;
+	verdict->steps = verdict->longest = outcome.nr_steps;
+	verdict->state = engine_state(engine);
+	if (outcome.violated)
+		describe_violation(verdict, engine, &outcome);
+	else
+		verdict->kind = GW_VERDICT_EXHAUSTED;
+	if (!same)
+		verdict->kind = GW_VERDICT_ERROR;
+}
+
+void gw_replay(const struct gw_replay *request, struct gw_verdict *verdict)
+{
+	const struct gw_schedule *schedule = request->schedule;
+	struct timespec began;
+	struct objects objects;
+	struct engine engine;
+
+	memset(verdict, 0, sizeof(*verdict));
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	if (!engine_create(&engine, schedule->scenario, schedule->guards_off, schedule->step_bound,
+			   verdict->error, sizeof(verdict->error))) {
+		verdict->kind = GW_VERDICT_ERROR;
+		return;
+	}
+	verdict->step_bound = engine.step_bound;
+	if (objects_init(&objects, engine.step_bound)) {
+		fail(verdict, "out of memory");
+	} else {
+		follow_for(request, &engine, &objects, verdict);
+		objects_fini(&objects);
+	}
+	verdict->seconds = seconds_since(&began);
+	engine_destroy(&engine);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario.h - for those who write scenarios
+ *
+ * A scenario's functions call the core through world->core, as tasks of the explored back-end.
+ * They keep what they need in world->data, which is put back with the machine before every
+ * execution: nothing of theirs may live elsewhere, and nothing may be allocated elsewhere.
+ */
+#pragma once
+
+#include <godwit/core.h>
+#include <godwit/explore.h>
+
+#include "compiler.h"
+#include "explored.h"
+
+struct world {
+	const struct gw_core *core;
+	struct machine *machine;
+	void *data; /* scenario->data_size bytes, zero before set-up */
+};
+
+struct scenario_task {
+	const char *name; /* short: "E" */
+	int cpu;
+	void (*run)(struct world *world);
+};
+
+#define SCENARIO_TASKS_MAX 8
+
+struct gw_scenario {
+	const char *name;
+	const char *summary; /* one line */
+	uint64_t guards;     /* bits GW_GUARD_x: what it is about */
+
+	/* The machine: frames for guests, and the rest of its configuration; 0: a small default. */
+	unsigned long nr_frames;
+	int nr_cpus;
+	unsigned long task_size;
+	int migrate_passes, migrate_batch;
+	uint64_t seed;
+	unsigned int step_bound;
+	size_t data_size;
+
+	/* Make what the tasks race on.  Runs once, as the set-up task. */
+	void (*setup)(struct world *world);
+	/* Up to the first without a name. */
+	struct scenario_task tasks[SCENARIO_TASKS_MAX];
+	/*
+	 * After an execution in which every task ended, as the set-up task on CPU 0: what must hold.
+	 * The machine has been validated already; what panics here after that failed is reported as
+	 * the consequence.  May be NULL.
+	 */
+	void (*check)(struct world *world);
+};
+
+/* What must hold does not: ends the execution, from a task, set-up or check. */
+#define scenario_fail(...) explored_panic(__FILE__, __LINE__, __func__, __VA_ARGS__)
+#define scenario_expect(cond, ...)                                                                 \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			scenario_fail(__VA_ARGS__);                                                \
+	} while (0)
+
+/* ---- A file in memory ------------------------------------------------------------------------ */
+
+struct memory_file {
+	const void *bytes; /* constant */
+	size_t size;
+};
+
+/* A mapping of @file, which must outlive it; a reference for the caller. */
+int memory_file_map(struct world *world, const struct memory_file *file, const char *name,
+		    struct mapping **mapping) __must_check;

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT
+/*
+ * schedule.c - schedules as text
+ *
+ * Lines of words, to be read, compared and sent by mail:
+ *
+ *	godwit-schedule 1
+ *	scenario 2010-exec-tempstack
+ *	without skip-temporary-stack
+ *	step-bound 20000
+ *	strategy random
+ *	seed 1
+ *	execution 17
+ *	violates assertion
+ *	message E: assertion failed: ...
+ *	state 8c0e9d3a55b1f7e2
+ *
+ *	E 212 begin
+ *	M 35 read word#12
+ *	M 1 choose = 1
+ *
+ * A run says: this task takes so many steps, the first of which does this to that object, the n-th
+ * that the execution touches.  Blank lines and lines that begin with # say nothing.
+ */
+#include "schedule.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT_VERSION 1
+
+struct gw_schedule *schedule_create(const struct gw_scenario *scenario)
+{
+	struct gw_schedule *schedule = calloc(1, sizeof(*schedule));
+
+	if (schedule)
+		schedule->scenario = scenario;
+	return schedule;
+}
+
+void gw_schedule_free(struct gw_schedule *schedule)
+{
+	if (!schedule)
+		return;
+	free(schedule->runs);
+	free(schedule);
+}
+
+const struct gw_scenario *gw_schedule_scenario(const struct gw_schedule *schedule)
+{
+	return schedule->scenario;
+}
+
+uint64_t schedule_nr_steps(const struct gw_schedule *schedule)
+{
+	uint64_t nr = 0;
+
+	for (size_t i = 0; i < schedule->nr_runs; i++)
+		nr += schedule->runs[i].nr_steps;
+	return nr;
+}
+
+static struct schedule_run *add_run(struct gw_schedule *schedule)
+{
+	struct schedule_run *runs = schedule->runs;
+
+	if (schedule->nr_runs == schedule->max_runs) {
+		size_t max = schedule->max_runs ? 2 * schedule->max_runs : 64;
+
+		runs = realloc(runs, max * sizeof(*runs));
+		if (!runs)
+			return NULL;
+		schedule->runs = runs;
+		schedule->max_runs = max;
+	}
+	runs[schedule->nr_runs] = (struct schedule_run){ 0 };
+	return &runs[schedule->nr_runs++];
+}
+
+/* ---- From an execution ------------------------------------------------------------------------------ */
+
+static bool begins_run(const struct explored_step *steps, unsigned int i)
+{
+	return i == 0 || steps[i].task != steps[i - 1].task || steps[i].kind == EXPLORED_CHOOSE ||
+	       steps[i - 1].kind == EXPLORED_CHOOSE;
+}
+
+int schedule_record(struct gw_schedule *schedule, const struct explored *x, struct objects *objects)
+{
+	const struct explored_step *steps = explored_steps(x);
+	struct schedule_run *run = NULL;
+
+	objects_clear(objects);
+	for (unsigned int i = 0; i < explored_nr_steps(x); i++) {
+		char object[OBJECT_NAME_MAX];
+
+		object_name(object, objects, &steps[i]);
+		if (begins_run(steps, i)) {
+			run = add_run(schedule);
+			if (!run)
+				return -ENOMEM;
+			snprintf(run->task, sizeof(run->task), "%s",
+				 explored_name_of(x, steps[i].task));
+			run->kind = (enum explored_kind)steps[i].kind;
+			run->value = steps[i].value;
+			snprintf(run->object, sizeof(run->object), "%s", object);
+		}
+		run->nr_steps++;
+	}
+	return 0;
+}
+
+/* ---- To text ------------------------------------------------------------------------------------------- */
+
+static void print_guards(FILE *out, uint64_t guards_off)
+{
+	const char *separator = "without ";
+
+	if (!guards_off)
+		return;
+	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
+		if (!(guards_off >> guard & 1))
+			continue;
+		fprintf(out, "%s%s", separator,
+			godwit_core_explored.guard_info((enum gw_guard)guard)->name);
+		separator = ",";
+	}
+	fputc('\n', out);
+}
+
+static void print_header(FILE *out, const struct gw_schedule *schedule)
+{
+	fprintf(out, "godwit-schedule %d\n", FORMAT_VERSION);
+	fprintf(out, "scenario %s\n", schedule->scenario->name);
+	print_guards(out, schedule->guards_off);
+	fprintf(out, "step-bound %u\n", schedule->step_bound);
+	if (schedule->strategy[0])
+		fprintf(out, "strategy %s\nseed %" PRIu64 "\nexecution %" PRIu64 "\n",
+			schedule->strategy, schedule->seed, schedule->execution);
+	if (schedule->invariant[0])
+		fprintf(out, "violates %s\nmessage %s\n", schedule->invariant, schedule->message);
+	fprintf(out, "state %016" PRIx64 "\n\n", schedule->state);
+}
+
+static void print_run(FILE *out, const struct schedule_run *run)
+{
+	fprintf(out, "%s %u %s", run->task, run->nr_steps, explored_kind_name(run->kind));
+	if (run->kind == EXPLORED_CHOOSE)
+		fprintf(out, " = %u", run->value);
+	else if (run->object[0])
+		fprintf(out, " %s", run->object);
+	fputc('\n', out);
+}
+
+char *gw_schedule_text(const struct gw_schedule *schedule)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	print_header(out, schedule);
+	for (size_t i = 0; i < schedule->nr_runs; i++)
+		print_run(out, &schedule->runs[i]);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* ---- From text -------------------------------------------------------------------------------------------- */
+
+struct parser {
+	struct gw_schedule *schedule;
+	unsigned int line;
+	char *words; /* what is left of this line */
+	bool has_version, has_state;
+	char *error;
+	size_t error_size;
+};
+
+__printf(2, 3) static bool reject(struct parser *parser, const char *fmt, ...)
+{
+	va_list args;
+	int len = snprintf(parser->error, parser->error_size, "line %u: ", parser->line);
+
+	va_start(args, fmt);
+	if (len >= 0 && (size_t)len < parser->error_size)
+		vsnprintf(parser->error + len, parser->error_size - (size_t)len, fmt, args);
+	va_end(args);
+	return false;
+}
+
+/* The next word of this line; "" at its end. */
+static char *next_word(struct parser *parser)
+{
+	char *word = parser->words + strspn(parser->words, " \t");
+	char *end = word + strcspn(word, " \t");
+
+	parser->words = *end ? end + 1 : end;
+	*end = '\0';
+	return word;
+}
+
+static bool parse_number(struct parser *parser, const char *what, const char *word, int base,
+			 uint64_t max, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(word, &end, base);
+	if (!word[0] || *end || word[0] == '-' || errno || *number > max)
+		return reject(parser, "%s: '%s' is no number up to %" PRIu64, what, word, max);
+	return true;
+}
+
+static bool copy_word(struct parser *parser, char *to, size_t size, const char *word)
+{
+	if (!word[0] || strlen(word) >= size)
+		return reject(parser, "a word of 1 to %zu letters is missing", size - 1);
+	memcpy(to, word, strlen(word) + 1);
+	return true;
+}
+
+static int guard_of(const char *name, size_t len)
+{
+	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
+		const char *known = godwit_core_explored.guard_info((enum gw_guard)guard)->name;
+
+		if (strlen(known) == len && !memcmp(known, name, len))
+			return guard;
+	}
+	return -1;
+}
+
+static bool parse_guards(struct parser *parser)
+{
+	const char *name = next_word(parser);
+
+	for (;;) {
+		size_t len = strcspn(name, ",");
+		int guard = guard_of(name, len);
+
+		if (guard < 0)
+			return reject(parser, "there is no guard '%.*s'", (int)len, name);
+		parser->schedule->guards_off |= 1ull << guard;
+		if (!name[len])
+			return true;
+		name += len + 1;
+	}
+}
+
+static bool parse_scenario(struct parser *parser)
+{
+	const char *name = next_word(parser);
+
+	parser->schedule->scenario = gw_scenario_find(name);
+	if (!parser->schedule->scenario)
+		return reject(parser, "there is no scenario '%s'", name);
+	return true;
+}
+
+static bool parse_version(struct parser *parser)
+{
+	uint64_t version;
+
+	if (!parse_number(parser, "version", next_word(parser), 10, UINT64_MAX, &version))
+		return false;
+	if (version != FORMAT_VERSION)
+		return reject(parser, "format version %" PRIu64 ", this program reads %d", version,
+			      FORMAT_VERSION);
+	parser->has_version = true;
+	return true;
+}
+
+/* The rest of the line, as it is. */
+static bool parse_message(struct parser *parser)
+{
+	struct gw_schedule *schedule = parser->schedule;
+
+	snprintf(schedule->message, sizeof(schedule->message), "%s", parser->words);
+	parser->words += strlen(parser->words);
+	return true;
+}
+
+static bool parse_run(struct parser *parser, const char *task)
+{
+	struct schedule_run *run = add_run(parser->schedule);
+	const char *count, *kind, *object;
+	uint64_t number;
+	int parsed;
+
+	if (!run)
+		return reject(parser, "out of memory");
+	count = next_word(parser);
+	if (!copy_word(parser, run->task, sizeof(run->task), task) ||
+	    !parse_number(parser, "number of steps", count, 10, UINT32_MAX, &number))
+		return false;
+	run->nr_steps = (unsigned int)number;
+	if (!number)
+		return reject(parser, "a run of no steps");
+	kind = next_word(parser);
+	parsed = explored_kind_parse(kind, strlen(kind));
+	if (parsed < 0)
+		return reject(parser, "there is no step '%s'", kind);
+	run->kind = (enum explored_kind)parsed;
+	object = next_word(parser);
+	if (run->kind != EXPLORED_CHOOSE)
+		return !object[0] ||
+		       copy_word(parser, run->object, sizeof(run->object), object);
+	if (strcmp(object, "=") || run->nr_steps != 1)
+		return reject(parser, "a choice is one step, and reads 'TASK 1 choose = NUMBER'");
+	if (!parse_number(parser, "choice", next_word(parser), 10, UINT32_MAX, &number))
+		return false;
+	run->value = (unsigned int)number;
+	return true;
+}
+
+static bool parse_header_or_run(struct parser *parser, const char *word)
+{
+	struct gw_schedule *schedule = parser->schedule;
+	uint64_t number;
+
+	if (!strcmp(word, "scenario"))
+		return parse_scenario(parser);
+	if (!strcmp(word, "without"))
+		return parse_guards(parser);
+	if (!strcmp(word, "message"))
+		return parse_message(parser);
+	if (!strcmp(word, "strategy"))
+		return copy_word(parser, schedule->strategy, sizeof(schedule->strategy),
+				 next_word(parser));
+	if (!strcmp(word, "violates"))
+		return copy_word(parser, schedule->invariant, sizeof(schedule->invariant),
+				 next_word(parser));
+	if (!strcmp(word, "seed"))
+		return parse_number(parser, word, next_word(parser), 10, UINT64_MAX,
+				    &schedule->seed);
+	if (!strcmp(word, "execution"))
+		return parse_number(parser, word, next_word(parser), 10, UINT64_MAX,
+				    &schedule->execution);
+	if (!strcmp(word, "state")) {
+		parser->has_state = true;
+		return parse_number(parser, word, next_word(parser), 16, UINT64_MAX,
+				    &schedule->state);
+	}
+	if (!strcmp(word, "step-bound")) {
+		if (!parse_number(parser, word, next_word(parser), 10, 1u << 24, &number))
+			return false;
+		schedule->step_bound = (unsigned int)number;
+		return true;
+	}
+	return parse_run(parser, word);
+}
+
+static bool parse_line(struct parser *parser, char *line)
+{
+	const char *word;
+
+	parser->words = line;
+	word = next_word(parser);
+	if (!word[0] || word[0] == '#')
+		return true;
+	if (!strcmp(word, "godwit-schedule")) {
+		if (!parse_version(parser))
+			return false;
+	} else if (!parser->has_version) {
+		return reject(parser, "this is no schedule: it begins with 'godwit-schedule %d'",
+			      FORMAT_VERSION);
+	} else if (!parse_header_or_run(parser, word)) {
+		return false;
+	}
+	word = next_word(parser);
+	if (word[0])
+		return reject(parser, "'%s' is too much", word);
+	return true;
+}
+
+/* The word that a header line owes, and the line after the last when it is missing. */
+static bool check_complete(struct parser *parser)
+{
+	parser->line++;
+	if (!parser->has_version)
+		return reject(parser, "the file is empty");
+	if (!parser->schedule->scenario)
+		return reject(parser, "the schedule names no scenario");
+	if (!parser->has_state)
+		return reject(parser, "the schedule has no state to end in");
+	if (!parser->schedule->nr_runs)
+		return reject(parser, "the schedule has no steps");
+	return true;
+}
+
+static bool parse_text(struct parser *parser, char *text)
+{
+	char *line = text;
+
+	while (line) {
+		char *end = strchr(line, '\n');
+
+		if (end)
+			*end = '\0';
+		parser->line++;
+		if (!parse_line(parser, line))
+			return false;
+		line = end ? end + 1 : NULL;
+	}
+	return check_complete(parser);
+}
+
+struct gw_schedule *gw_schedule_parse(const char *text, size_t len, char *error, size_t error_size)
+{
+	struct parser parser = { .error = error, .error_size = error_size };
+	char *copy = strndup(text, len);
+
+	parser.schedule = schedule_create(NULL);
+	if (!copy || !parser.schedule) {
+		snprintf(error, error_size, "out of memory");
+	} else if (parse_text(&parser, copy)) {
+		free(copy);
+		return parser.schedule;
+	}
+	free(copy);
+	gw_schedule_free(parser.schedule);
+	return NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * explore.h - running a scenario under many schedules, and one schedule again
+ *
+ * A scenario is a machine, a few tasks that run the core's own operations on it, and what must
+ * hold in the end.  An exploration runs it under one schedule after another until something that
+ * must hold does not, the strategy has nothing left to try, or the budget is used up.
+ *
+ * What is explored: interleavings of the steps of sync/explored/explored.h under sequential
+ * consistency, with translations that stay in the modelled TLBs until they are flushed.
+ */
+#ifndef GODWIT_EXPLORE_H
+#define GODWIT_EXPLORE_H
+
+#include <godwit/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Scenarios ------------------------------------------------------------------------------- */
+
+struct gw_scenario;
+
+size_t gw_nr_scenarios(void);
+const struct gw_scenario *gw_scenario(size_t nth);
+/* NULL: there is none of this name. */
+const struct gw_scenario *gw_scenario_find(const char *name);
+const char *gw_scenario_name(const struct gw_scenario *scenario);
+const char *gw_scenario_summary(const struct gw_scenario *scenario);
+/* The guards that the scenario is about: bits GW_GUARD_x. */
+uint64_t gw_scenario_guards(const struct gw_scenario *scenario);
+
+/* ---- Strategies ------------------------------------------------------------------------------ */
+
+size_t gw_nr_strategies(void);
+const char *gw_strategy_name(size_t nth);
+const char *gw_strategy_summary(size_t nth);
+
+/* ---- Verdicts -------------------------------------------------------------------------------- */
+
+enum gw_verdict_kind {
+	GW_VERDICT_EXHAUSTED, /* every schedule within the bound, and nothing found */
+	GW_VERDICT_VIOLATED,
+	GW_VERDICT_BUDGET,    /* the budget ran out: nothing found, and nothing proved */
+	GW_VERDICT_ERROR,     /* the exploration itself failed */
+};
+
+/* "exhausted", "violated", "budget", "error" */
+const char *gw_verdict_name(enum gw_verdict_kind kind);
+
+struct gw_schedule;
+
+struct gw_verdict {
+	enum gw_verdict_kind kind;
+	uint64_t executions;
+	uint64_t steps;		      /* of all executions */
+	unsigned int longest;	      /* steps of the longest */
+	double seconds;
+	unsigned int step_bound;      /* an execution of so many steps counts as a livelock */
+
+	/* GW_VERDICT_VIOLATED: */
+	char invariant[32];	      /* "assertion", "deadlock", "validation", "check", ... */
+	char message[640];	      /* in one sentence, and who said it */
+	char consequence[640];	      /* what a task met because of it; "": nothing */
+	uint64_t execution;	      /* number of the one that found it, from 0 */
+	unsigned int context_switches;
+	uint64_t state;		      /* a digest of the steps, the events and the memory at the end */
+	struct gw_schedule *schedule; /* the caller's, to gw_schedule_free() */
+
+	/* GW_VERDICT_ERROR: */
+	char error[1024];
+};
+
+/* ---- Exploring ------------------------------------------------------------------------------- */
+
+struct gw_explore {
+	const struct gw_scenario *scenario;
+	const char *strategy;	 /* NULL: "random" */
+	uint64_t seed;
+	uint64_t executions;	 /* budget; 0: no limit */
+	double seconds;		 /* budget; 0: no limit */
+	unsigned int step_bound; /* 0: the scenario's */
+	uint64_t guards_off;	 /* bits GW_GUARD_x */
+
+	/* Now and then, with what there is so far.  May be NULL. */
+	void (*progress)(void *arg, const struct gw_verdict *so_far);
+	void *arg;
+};
+
+/*
+ * One of @executions and @seconds must be given.  What is found is replayed once before it is
+ * reported; if the replay ends otherwise, the verdict is an error.
+ */
+void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict);
+
+/* ---- Schedules ------------------------------------------------------------------------------- */
+
+/*
+ * A schedule is text: what to set up, and who ran how many steps in which order.
+ * => malloc()ed, NUL-terminated; NULL: out of memory
+ */
+char *gw_schedule_text(const struct gw_schedule *schedule);
+/* NULL: @error says which line is wrong and how. */
+struct gw_schedule *gw_schedule_parse(const char *text, size_t len, char *error,
+				      size_t error_size);
+void gw_schedule_free(struct gw_schedule *schedule);
+const struct gw_scenario *gw_schedule_scenario(const struct gw_schedule *schedule);
+
+struct gw_step {
+	unsigned int number;
+	const char *task;
+	const char *kind;   /* "lock", "read", ... */
+	const char *object; /* "mmap_lock#1"; "": none */
+	const char *result; /* "", or what came of it */
+	const void *site;   /* address in the core */
+};
+
+struct gw_replay {
+	const struct gw_schedule *schedule;
+	/* In the order in which they were taken; events between the steps that made them. */
+	void (*step)(void *arg, const struct gw_step *step);
+	void (*event)(void *arg, const struct gw_event *event);
+	void *arg;
+};
+
+/*
+ * GW_VERDICT_VIOLATED: it happened again, and the end was the same; GW_VERDICT_EXHAUSTED: the
+ * schedule was followed to its end, and nothing happened; GW_VERDICT_ERROR: the program went another
+ * way than the schedule says, or ended in another state.
+ */
+void gw_replay(const struct gw_replay *replay, struct gw_verdict *verdict);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
