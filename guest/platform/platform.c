@@ -150,7 +150,9 @@ int platform_create(const struct platform_config *config, struct platform **resu
 	platform->core = config->core;
 	platform->fault_injection = config->fault_injection;
 	platform->nr_frames = config->nr_frames;
-	platform->vmas_max = host_max_map_count() / 10 * 9;
+	/* Some are the stub's own, and a change in the middle of one takes two more for a moment. */
+	platform->vmas_max =
+		config->mappings_max ? config->mappings_max : host_max_map_count() / 10 * 9;
 	platform->spin_max = host_nr_cpus() > 1 ? spin_ticks() : 0;
 	pthread_mutex_init(&platform->lock, NULL);
 	heed_children();

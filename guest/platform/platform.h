@@ -35,6 +35,7 @@ enum platform_fault_injection {
 struct platform_config {
 	const struct gw_core *core;
 	unsigned long nr_frames;
+	unsigned long mappings_max; /* of the host for one guest; 0: as many as it allows */
 	unsigned int fault_injection;
 };
 
@@ -61,7 +62,7 @@ struct platform_thread *platform_process_thread(struct platform_process *process
  */
 void platform_process_set_mm(struct platform_process *process, struct mm *mm);
 
-/* The parked thread's registers, in place, indexed by REG_RIP and friends. */
+/* The parked thread's registers, in place until the next run, indexed by REG_RIP and friends. */
 greg_t *platform_gregs(struct platform_thread *thread);
 /* Registers, floating point included, as execve leaves them. */
 void platform_reset_regs(struct platform_thread *thread, unsigned long entry, unsigned long sp);

@@ -61,8 +61,9 @@ PIECE code_store
 	jmp	1b
 END code_store
 
-/* Jump to %rdi. */
+/* Touch the stack and jump to %rdi. */
 PIECE code_jump
+	mov	(%rsp), %rax
 	jmp	*%rdi
 END code_jump
 
@@ -79,22 +80,15 @@ PIECE code_spin
 	jmp	1b
 END code_spin
 
-/* Floating point and vectors over a call: %rdi is what goes in, %rsi what came out. */
+/* %rdi into vector registers; then calls, each with what is in them in %rbx and %rsi. */
 PIECE code_vectors
 	movq	%rdi, %xmm0
 	movq	%rdi, %xmm15
-	fld1
-	mov	$39, %eax
-	syscall
-	movq	%xmm0, %rsi
-	movq	%xmm15, %rax
-	xor	%rax, %rsi		/* 0: the same in both */
-	movq	%xmm0, %rbx
-	mov	$60, %eax
+1:	mov	$60, %eax
 	syscall
 	movq	%xmm0, %rbx
-	mov	$61, %eax
-	syscall
+	movq	%xmm15, %rsi
+	jmp	1b
 END code_vectors
 
 /* Read from the FS and the GS segment, then a system call; forever. */
@@ -147,5 +141,13 @@ PIECE code_flags
 	mov	$60, %eax
 	syscall
 END code_flags
+
+/* Play the stub: a frame that is none, at slot %rdi, whose word of the frame is at %rsi. */
+PIECE code_forge
+	movl	$5, (%rdi, %rsi)
+	movl	$1, (%rdi)
+1:	pause
+	jmp	1b
+END code_forge
 
 	.section .note.GNU-stack, "", @progbits

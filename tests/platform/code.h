@@ -22,5 +22,6 @@ PIECE(code_int3);
 PIECE(code_int80);
 PIECE(code_noncanonical);
 PIECE(code_flags);
+PIECE(code_forge);
 
 #define CODE(name) code_##name, code_##name##_end

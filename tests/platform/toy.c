@@ -308,17 +308,12 @@ static void load_code(struct toy *toy, const char *code, const char *end)
 	platform_reset_regs(toy->thread, TOY_CODE, TOY_STACK_TOP);
 }
 
-struct toy *toy_create(unsigned int fault_injection, const char *code, const char *end)
+static struct toy *create(const struct platform_config *config, const char *code, const char *end)
 {
 	struct toy *toy = calloc(1, sizeof(*toy));
-	struct platform_config config = {
-		.core = &toy_core,
-		.nr_frames = NR_FRAMES,
-		.fault_injection = fault_injection,
-	};
 	const char *why = "";
 
-	if (platform_create(&config, &toy->platform, &why))
+	if (platform_create(config, &toy->platform, &why))
 		die("platform_create", why);
 	toy->frames = platform_frames(toy->platform);
 	toy->nr_frames = NR_FRAMES;
@@ -334,6 +329,22 @@ struct toy *toy_create(unsigned int fault_injection, const char *code, const cha
 	platform_process_set_mm(toy->process, toy->mm);
 	load_code(toy, code, end);
 	return toy;
+}
+
+struct toy *toy_create(unsigned int fault_injection, const char *code, const char *end)
+{
+	return create(&(struct platform_config){ .core = &toy_core,
+						 .nr_frames = NR_FRAMES,
+						 .fault_injection = fault_injection },
+		      code, end);
+}
+
+struct toy *toy_create_small(unsigned long mappings_max, const char *code, const char *end)
+{
+	return create(&(struct platform_config){ .core = &toy_core,
+						 .nr_frames = NR_FRAMES,
+						 .mappings_max = mappings_max },
+		      code, end);
 }
 
 void toy_destroy(struct toy *toy)

@@ -64,6 +64,8 @@ struct toy {
 
 /* A guest whose code page holds [@code, @end), about to run its first instruction. */
 struct toy *toy_create(unsigned int fault_injection, const char *code, const char *end);
+/* The same with few mappings of the host. */
+struct toy *toy_create_small(unsigned long mappings_max, const char *code, const char *end);
 void toy_destroy(struct toy *toy);
 
 struct toy_pte *toy_pte(struct toy *toy, unsigned long addr);
