@@ -5,7 +5,7 @@
  * Both must give the same result for every call, the same /proc/self/maps after it, and the same
  * contents.  The calls are made by a child process, in a window of its address space where nothing
  * else lives, and by the threads copy of the core at the same addresses.  The machine is validated
- * after every call.  A sequence that differs is shrunk and printed as a list of calls.
+ * every few calls.  A sequence that differs is shrunk and printed as a list of calls.
  *
  *	memory_calls [FIRST_SEED [SEQUENCES [CALLS]]]
  *
@@ -31,14 +31,15 @@
 #include "filemap.h"
 #include "threads.h"
 
-#define WINDOW_PAGES 48
+#define WINDOW_PAGES   48
 /* Across the end of a page table. */
-#define WINDOW	     ((1ul << 40) + PMD_SIZE - 20 * PAGE_SIZE)
-#define WINDOW_END   (WINDOW + WINDOW_PAGES * PAGE_SIZE)
-#define BRK_PAGES    40
-#define FILE_PAGES   40
-#define MAPS_SIZE    4096
-#define MAX_CALLS    400
+#define WINDOW	       ((1ul << 40) + PMD_SIZE - 20 * PAGE_SIZE)
+#define WINDOW_END     (WINDOW + WINDOW_PAGES * PAGE_SIZE)
+#define BRK_PAGES      40
+#define FILE_PAGES     40
+#define MAPS_SIZE      4096
+#define MAX_CALLS      400
+#define VALIDATE_EVERY 10 /* a validation waits for an RCU grace period */
 
 enum call_kind {
 	CALL_MMAP,
@@ -498,16 +499,6 @@ static long our_call(const struct ours *ours, const struct oracle *oracle, const
 
 /* ---- Comparing ------------------------------------------------------------------------------------------ */
 
-/* Frames that RCU holds back are neither free nor in use: look again when they are gone. */
-static void validate(struct machine *machine, struct gw_validation *validation)
-{
-	machine_validate(machine, validation);
-	if (!validation->nr_problems)
-		return;
-	rcu_barrier();
-	machine_validate(machine, validation);
-}
-
 /* The number of the first call that differs, or -1. */
 static int compare(struct oracle *oracle, char *why, size_t why_size)
 {
@@ -528,7 +519,7 @@ static int compare(struct oracle *oracle, char *why, size_t why_size)
 	for (int i = 0; i < oracle->nr_calls && differs < 0; i++) {
 		const struct call *call = &oracle->calls[i];
 		struct result *result = &oracle->ours[i];
-		struct gw_validation validation;
+		struct gw_validation validation = { 0 };
 
 		result->value = our_call(&ours, oracle, call, maps);
 		imitate_host(&ours, oracle, call, result->value);
@@ -539,7 +530,8 @@ static int compare(struct oracle *oracle, char *why, size_t why_size)
 		}
 		our_maps(oracle, ours.mm, maps);
 		memcpy(result->maps, maps, sizeof(maps));
-		validate(ours.machine, &validation);
+		if (i % VALIDATE_EVERY == 0 || i == oracle->nr_calls - 1)
+			machine_validate(ours.machine, &validation);
 		if (validation.nr_problems || result->value != oracle->host[i].value ||
 		    strcmp(maps, oracle->host[i].maps) != 0) {
 			differs = i;

@@ -77,11 +77,6 @@ void fixture_assert_valid(struct fixture *fixture)
 	struct gw_validation result = { 0 };
 
 	machine_validate(fixture->machine, &result);
-	if (result.nr_problems) {
-		/* Frames that RCU holds back are neither free nor in use: look again. */
-		rcu_barrier();
-		machine_validate(fixture->machine, &result);
-	}
 	if (result.nr_problems)
 		fail_msg("%u problems, the first: %s", result.nr_problems, result.first);
 }
