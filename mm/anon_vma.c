@@ -45,7 +45,7 @@ static struct anon_vma *anon_vma_alloc(struct machine *machine)
 		return NULL;
 	WRITE_ONCE(anon_vma->root, anon_vma);
 	anon_vma->parent = anon_vma;
-	anon_vma->num_children = 1; /* its own: with a child it has two, and is not reused */
+	anon_vma->num_children = 0;
 	anon_vma->num_active_vmas = 0;
 	atomic_set(&anon_vma->refcount, 1);
 	return anon_vma;
@@ -196,6 +196,8 @@ int anon_vma_prepare(struct vma *vma)
 			machine_free(machine, KMEM_ANON_VMA_CHAIN, avc);
 			return -ENOMEM;
 		}
+		/* A root is its own child: with another one it has two, and is never reused. */
+		anon_vma->num_children = 1;
 	}
 
 	anon_vma_lock_write(anon_vma);
@@ -285,6 +287,48 @@ int anon_vma_clone(struct vma *dst, struct vma *src)
 		dst->anon_vma->num_active_vmas++;
 	anon_vma_unlock_write(src->anon_vma);
 	return 0;
+}
+
+/*
+ * The parent's chains first, so that walks find the pages that both map; then an anon_vma of the
+ * child's own for the pages that it will copy, below the parent's, whose root's lock it uses.
+ * Linux: anon_vma_fork().
+ */
+int anon_vma_fork(struct vma *child, struct vma *parent)
+{
+	struct machine *machine = child->mm->machine;
+	struct anon_vma_chain *avc;
+	struct anon_vma *anon_vma;
+
+	ASSERT(!child->anon_vma);
+	if (!parent->anon_vma)
+		return 0;
+	if (anon_vma_clone(child, parent))
+		return -ENOMEM;
+	if (child->anon_vma)
+		return 0; /* it took one over */
+	anon_vma = anon_vma_alloc(machine);
+	if (!anon_vma)
+		goto out_chains;
+	avc = machine_alloc(machine, KMEM_ANON_VMA_CHAIN);
+	if (!avc)
+		goto out_anon_vma;
+	WRITE_ONCE(anon_vma->root, parent->anon_vma->root);
+	anon_vma->parent = parent->anon_vma;
+	get_anon_vma(anon_vma->root);
+	anon_vma_lock_write(anon_vma);
+	chain_link(child, avc, anon_vma);
+	anon_vma->num_active_vmas++;
+	anon_vma->parent->num_children++;
+	anon_vma_unlock_write(anon_vma);
+	WRITE_ONCE(child->anon_vma, anon_vma);
+	return 0;
+
+out_anon_vma:
+	put_anon_vma(machine, anon_vma);
+out_chains:
+	unlink_anon_vmas(child);
+	return -ENOMEM;
 }
 
 /*

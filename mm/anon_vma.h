@@ -47,6 +47,11 @@ struct anon_vma_chain {
 int anon_vma_prepare(struct vma *vma) __must_check;
 /* Link @dst into every anon_vma of @src, as a split or move does.  => -ENOMEM, nothing changed */
 int anon_vma_clone(struct vma *dst, struct vma *src) __must_check;
+/*
+ * @child is the copy of @parent in an address space in the making, before its entries are copied.
+ * => -ENOMEM, nothing changed; the parent's mmap_lock held for write
+ */
+int anon_vma_fork(struct vma *child, struct vma *parent) __must_check;
 /* Take @vma out of all its anon_vmas; those left empty are freed. */
 void unlink_anon_vmas(struct vma *vma);
 
