@@ -271,7 +271,8 @@ struct restore_walk {
 
 static pte_t restored_pte(const struct vma *vma, unsigned long pfn, pte_t entry)
 {
-	pte_t pte = mk_pte(pfn, vma->page_prot);
+	/* mprotect() changes both under mmap_lock, which is not held, and then visits the entry. */
+	pte_t pte = mk_pte(pfn, (pgprot_t){ READ_ONCE(vma->page_prot.v) });
 
 	pte = pte_clear_bits(pte, PTE_BIT(ACCESSED) | PTE_BIT(DIRTY));
 	if (entry.v & SWP_BIT(SOFT_DIRTY))
@@ -283,7 +284,7 @@ static pte_t restored_pte(const struct vma *vma, unsigned long pfn, pte_t entry)
 	if (entry.v & SWP_BIT(DIRTY))
 		pte = pte_set_bits(pte, PTE_BIT(DIRTY));
 	/* mprotect() has turned the entry into a read one if the VMA lost the right meanwhile. */
-	if (pte_is_migration_write(entry) && (vma->flags & VM_WRITE))
+	if (pte_is_migration_write(entry) && (READ_ONCE(vma->flags) & VM_WRITE))
 		pte = pte_mkwrite(pte);
 	return pte;
 }

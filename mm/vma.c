@@ -205,11 +205,11 @@ static void vma_discard_part(struct vma *part)
 	vma_free(part);
 }
 
-/* => all users of entries are excluded by mmap_lock; rmap walkers read flags without it */
+/* => all users of entries are excluded by mmap_lock; rmap walkers read both without it */
 static void vma_set_flags(struct vma *vma, unsigned long flags)
 {
 	WRITE_ONCE(vma->flags, flags);
-	vma->page_prot = vm_get_page_prot(flags);
+	WRITE_ONCE(vma->page_prot.v, vm_get_page_prot(flags).v);
 }
 
 /* ---- Changing bounds -------------------------------------------------------------------------------------- */
