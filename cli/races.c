@@ -8,6 +8,7 @@
 
 #include <godwit/core.h>
 
+#include <err.h>
 #include <string.h>
 
 #define SECONDS_TO_SHOW 60
@@ -86,6 +87,12 @@ static int run_race(const struct gw_scenario *scenario)
 	verdict_progress_end();
 	verdict_print_text(stdout, &explore, &verdict);
 	gw_schedule_free(verdict.schedule);
+	if (verdict.kind == GW_VERDICT_VIOLATED &&
+	    !strstr(verdict.message, gw_scenario_breaks(scenario))) {
+		warnx("this race breaks with \"%s\": what was found is something else",
+		      gw_scenario_breaks(scenario));
+		return EXIT_USAGE;
+	}
 	return verdict_exit_code(verdict.kind);
 }
 

@@ -47,6 +47,11 @@ uint64_t gw_scenario_guards(const struct gw_scenario *scenario)
 	return scenario->guards;
 }
 
+const char *gw_scenario_breaks(const struct gw_scenario *scenario)
+{
+	return scenario->breaks;
+}
+
 /* ---- A file in memory -------------------------------------------------------------------------------- */
 
 static int memory_read_page(void *arg, unsigned long pgoff, void *to)

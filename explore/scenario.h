@@ -32,6 +32,7 @@ struct gw_scenario {
 	const char *name;
 	const char *summary; /* one line */
 	uint64_t guards;     /* bits GW_GUARD_x: what it is about */
+	const char *breaks;  /* without them: words of the message that must come */
 
 	/* The machine: frames for guests, and the rest of its configuration; 0: a small default. */
 	unsigned long nr_frames;

@@ -30,6 +30,8 @@ const char *gw_scenario_name(const struct gw_scenario *scenario);
 const char *gw_scenario_summary(const struct gw_scenario *scenario);
 /* The guards that the scenario is about: bits GW_GUARD_x. */
 uint64_t gw_scenario_guards(const struct gw_scenario *scenario);
+/* Words of the violation that must show without those guards; another one is not the find. */
+const char *gw_scenario_breaks(const struct gw_scenario *scenario);
 
 /* ---- Strategies ------------------------------------------------------------------------------ */
 

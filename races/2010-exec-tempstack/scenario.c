@@ -137,6 +137,7 @@ const struct gw_scenario race_2010_exec_tempstack = {
 	.name = "2010-exec-tempstack",
 	.summary = "exec moves its stack between the two walks of a migration",
 	.guards = 1ull << GW_GUARD_skip_temporary_stack,
+	.breaks = "a migration entry",
 	.nr_frames = 16,
 	.nr_cpus = 2,
 	.task_size = 1ul << 30,

@@ -374,10 +374,19 @@ bool explored_bit_trylock(atomic_t *word, int bit, enum lock_class class)
 	return tried(word, class, got);
 }
 
-/* The task that unlocks need not be the one that locked: whether it was in our list is no matter. */
+/* The task that unlocks need not be the one that locked: it is in one list, or the set-up's. */
+static void forget_bit(struct explored *x, const atomic_t *word, enum lock_class class)
+{
+	if (likely(held_locks_pop(&x->running->held, word, class)))
+		return;
+	for (int i = 0; i < x->config.nr_tasks + x->config.nr_cpus; i++)
+		if (held_locks_pop(&x->tasks[i].held, word, class))
+			return;
+}
+
 void explored_bit_unlock(atomic_t *word, int bit, enum lock_class class)
 {
-	held_locks_pop(&here()->running->held, word, class);
+	forget_bit(here(), word, class);
 	point(EXPLORED_BIT_UNLOCK, word, class, (unsigned int)bit, SITE);
 	if (unlikely(!(word->v & 1 << bit)))
 		not_held(class);

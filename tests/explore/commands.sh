@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# commands.sh GODWIT - explore, replay and races from the command line
+#
+# If it fails, a script that goes by an exit code takes "nothing proved" for "proved", or a schedule
+# that was saved is worth nothing.  TAP on stdout.
+set -u
+
+godwit=$1
+dir=$(mktemp -d "${TMPDIR:-/tmp}/godwit-explore.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+nr=0
+failures=0
+
+# result NAME: the test passed if the last command did
+result() {
+	if [ $? = 0 ]; then verdict=ok; else verdict='not ok'; failures=$((failures + 1)); fi
+	nr=$((nr + 1))
+	echo "$verdict $nr - $1"
+	[ "$verdict" = ok ] || sed 's/^/#   /' "$dir/out" "$dir/err" | head -n 20
+}
+
+# try STATUS ARG...: run godwit, which must exit with STATUS
+try() {
+	wanted=$1
+	shift
+	status=0
+	"$godwit" "$@" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+	[ $status = "$wanted" ]
+}
+
+race=2010-exec-tempstack
+guard=skip-temporary-stack
+
+try 1 explore $race --without=$guard --seconds=60 --save="$dir/schedule" &&
+	grep -q 'a migration entry names frame' "$dir/out"
+result 'the race is found without its guard: exit code 1'
+
+try 1 replay "$dir/schedule" && grep -q 'violated again, in the same state' "$dir/out"
+result 'the schedule replays: exit code 1'
+
+try 1 replay "$dir/schedule" --steps &&
+	grep -q 'E  *write-lock  *anon_vma_lock#' "$dir/out" &&
+	grep -q 'M  *\* set migration entry' "$dir/out"
+result 'its steps and events are shown'
+
+try 3 explore $race --executions=500 && grep -q 'nothing proved' "$dir/out" && [ ! -s "$dir/err" ]
+result 'with the guard the budget runs out: exit code 3, and silence in a pipe'
+
+try 3 explore $race --executions=50 --json && python3 - "$dir/out" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["verdict"] == "budget" and verdict["executions"] == 50
+assert verdict["bound"]["strategy"] == "random" and verdict["traces"] is None
+assert verdict["seconds"] > 0 and verdict["executions_per_second"] > 0
+END
+result 'JSON of a budget that ran out'
+
+try 1 explore $race --without=$guard --seconds=60 --json && python3 - "$dir/out" "$dir/json" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["verdict"] == "violated" and verdict["invariant"]
+assert verdict["context_switches"] >= 2 and verdict["without"] == ["skip-temporary-stack"]
+open(sys.argv[2], "w").write(verdict["schedule"])
+END
+result 'JSON of a violation'
+
+try 1 replay "$dir/json"
+result 'the schedule in it replays'
+
+grep -v "^without " "$dir/schedule" >"$dir/changed"
+try 2 replay "$dir/changed" && grep -q 'goes another way than the schedule: step' "$dir/err"
+result 'a schedule of another program: exit code 2, and where it differs'
+
+sed 's/ begin$/ dance/' "$dir/schedule" >"$dir/wrong"
+try 2 replay "$dir/wrong" && grep -q "line [0-9]*: there is no step 'dance'" "$dir/err"
+result 'a schedule that cannot be read: exit code 2, and the line'
+
+try 2 replay "$dir/nothing" && grep -q 'No such file' "$dir/err"
+result 'a schedule that is not there'
+
+for strategy in auto dpor source dfs pct; do
+	try 2 explore $race --strategy=$strategy &&
+		grep -q "$strategy: not there yet; there are: random, pos" "$dir/err"
+	result "--strategy=$strategy is refused"
+done
+
+try 2 explore 2010-exec-tempstck && grep -q 'the nearest: 2010-exec-tempstack' "$dir/err"
+result 'a scenario that is misspelt'
+
+try 2 explore $race --without=skip-temporary-stak && grep -q "the nearest: $guard" "$dir/err"
+result 'a guard that is misspelt'
+
+try 0 races list && grep -q "^$race " "$dir/out" && grep -q "guard: $guard" "$dir/out"
+result 'races are listed'
+
+try 1 races run $race
+result 'a race is run without its guards: exit code 1'
+
+echo "1..$nr"
+[ $failures = 0 ]
