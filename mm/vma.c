@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * vma.c - the VMAs of an address space: finding, splitting, merging, growing, placing
+ * vma.c - the VMAs of an address space: finding, splitting, merging, growing
  *
  * Every change of bounds is a struct vma_update: which VMAs move, which are new, which go.
  * update_reserve() builds the new tree aside and is the last step that may fail; update_commit()
@@ -20,7 +20,6 @@
 #include "vma.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "filemap.h"
 
@@ -866,125 +865,4 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 		return -ENOMEM;
 	return vma_set_bounds(mm, vma, start, vma->end,
 			      vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
-}
-
-/* ---- A place for a mapping ---------------------------------------------------------------------------------- */
-
-/* Gaps are between VMAs; a growing stack above one wants more room than its bounds say. */
-static long find_gap_topdown(struct mm *mm, unsigned long low, unsigned long high,
-			     unsigned long len)
-{
-	for (;;) {
-		long addr = vma_tree_gap_topdown(&mm->vmas, low, high, len);
-		const struct vma *above;
-
-		if (addr < 0)
-			return addr;
-		above = vma_find(mm, addr);
-		if (!above || vma_start_gap(above) >= addr + len)
-			return addr;
-		high = vma_start_gap(above);
-	}
-}
-
-static long find_gap_bottomup(struct mm *mm, unsigned long low, unsigned long high,
-			      unsigned long len)
-{
-	for (;;) {
-		long addr = vma_tree_gap_bottomup(&mm->vmas, low, high, len);
-		const struct vma *above;
-
-		if (addr < 0)
-			return addr;
-		above = vma_find(mm, addr);
-		if (!above || vma_start_gap(above) >= addr + len)
-			return addr;
-		low = above->end;
-	}
-}
-
-/* Linux: arch_get_unmapped_area_topdown(). */
-static long find_unmapped_area(struct mm *mm, unsigned long hint, unsigned long len)
-{
-	unsigned long low = max(PAGE_SIZE, mm->machine->mmap_min_addr);
-	const struct vma *above;
-	long addr;
-
-	hint = ALIGN_DOWN(hint, PAGE_SIZE);
-	if (hint && hint <= mm->task_size - len) {
-		above = vma_find(mm, hint);
-		if (!above || hint + len <= vma_start_gap(above))
-			return hint;
-	}
-	addr = find_gap_topdown(mm, low, mm->mmap_base, len);
-	if (addr >= 0)
-		return addr;
-	/* No room below: a process with a huge stack limit has a low mmap_base. */
-	low = max(low, ALIGN_UP(mm->task_size / 3, PAGE_SIZE));
-	return find_gap_bottomup(mm, low, mm->task_size, len);
-}
-
-long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len, int flags)
-{
-	rwsem_assert_held(&mm->mmap_lock);
-	if (len > mm->task_size)
-		return -ENOMEM;
-	if (!(flags & MAP_FIXED)) {
-		long found = find_unmapped_area(mm, addr, len);
-
-		if (found < 0)
-			return found;
-		addr = found;
-	}
-	if (addr > mm->task_size - len)
-		return -ENOMEM;
-	if (!IS_ALIGNED(addr, PAGE_SIZE))
-		return -EINVAL;
-	if (addr < mm->machine->mmap_min_addr)
-		return -EPERM;
-	return addr;
-}
-
-/* ---- /proc/PID/maps ----------------------------------------------------------------------------------------- */
-
-static const char *vma_name(const struct mm *mm, const struct vma *vma)
-{
-	if (vma->mapping)
-		return vma->mapping->info.name;
-	if (vma->start < mm->brk && vma->end > mm->start_brk)
-		return "[heap]";
-	if (vma->start <= mm->start_stack && vma->end >= mm->start_stack)
-		return "[stack]";
-	return "";
-}
-
-static void fill_maps_line(const struct mm *mm, const struct vma *vma, struct gw_maps_line *line)
-{
-	*line = (struct gw_maps_line){
-		.start = vma->start,
-		.end = vma->end,
-		.name = vma_name(mm, vma),
-	};
-	line->perms[0] = vma->flags & VM_READ ? 'r' : '-';
-	line->perms[1] = vma->flags & VM_WRITE ? 'w' : '-';
-	line->perms[2] = vma->flags & VM_EXEC ? 'x' : '-';
-	line->perms[3] = vma->flags & VM_MAYSHARE ? 's' : 'p';
-	if (vma->mapping) {
-		line->offset = (uint64_t)vma->pgoff << PAGE_SHIFT;
-		line->dev = vma->mapping->info.dev;
-		line->ino = vma->mapping->info.ino;
-	}
-}
-
-void mm_maps(struct mm *mm, void (*line)(void *arg, const struct gw_maps_line *line), void *arg)
-{
-	struct gw_maps_line filled;
-	const struct vma *vma;
-
-	down_read(&mm->mmap_lock);
-	for_each_vma(mm, vma) {
-		fill_maps_line(mm, vma, &filled);
-		line(arg, &filled);
-	}
-	up_read(&mm->mmap_lock);
 }
