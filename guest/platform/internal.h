@@ -59,6 +59,8 @@ struct platform_thread {
 	ucontext_t *frame;  /* (o) in the slot; its registers */
 	uint32_t budget;    /* (o) ticks that it spins now */
 	uint32_t idle;	    /* (o) waits since it last tried to spin */
+	uint32_t abstain;   /* (o) waits for which it will not yield */
+	uint32_t penance;   /* (o) what abstain was set to last */
 	int nr_failed;	    /* (o) replies in a row that could not be carried out */
 	_Atomic bool kicked; /* and no event since */
 };

@@ -153,7 +153,7 @@ int platform_create(const struct platform_config *config, struct platform **resu
 	/* Some are the stub's own, and a change in the middle of one takes two more for a moment. */
 	platform->vmas_max =
 		config->mappings_max ? config->mappings_max : host_max_map_count() / 10 * 9;
-	platform->spin_max = host_nr_cpus() > 1 ? spin_ticks() : 0;
+	platform->spin_max = spin_ticks();
 	pthread_mutex_init(&platform->lock, NULL);
 	heed_children();
 	err = create_frames(platform, why);

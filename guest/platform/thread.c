@@ -63,8 +63,6 @@ static uint32_t spin_budget(struct platform_thread *thread)
 	uint32_t max = thread->process->platform->spin_max;
 	uint32_t budget = thread->budget;
 
-	if (!max || READ_FIELD(thread->slot->cpu) == cpu_number())
-		return 0;
 	if (!budget && (++thread->idle & 15) == 0)
 		budget = max;
 	return budget;
@@ -89,6 +87,42 @@ static bool spin(struct platform_thread *thread, uint32_t budget)
 	thread->budget = thread->budget < max / 8 ? 0 : thread->budget / 2;
 	count(platform, spins_missed, 1);
 	return false;
+}
+
+static uint32_t next_penance(uint32_t penance)
+{
+	return min(max(penance * 2, (uint32_t)STUB_PENANCE_MIN), (uint32_t)STUB_PENANCE_MAX);
+}
+
+/* As in the stub. */
+static bool yield(struct platform_thread *thread)
+{
+	uint64_t start = __builtin_ia32_rdtsc();
+
+	for (int i = 0; i < STUB_YIELDS && !our_turn(thread->slot); i++)
+		host_syscall(SYS_sched_yield);
+	if (our_turn(thread->slot) &&
+	    __builtin_ia32_rdtsc() - start < thread->process->platform->spin_max) {
+		thread->penance = 0;
+		return true;
+	}
+	thread->penance = next_penance(thread->penance);
+	thread->abstain = thread->penance;
+	return our_turn(thread->slot);
+}
+
+static bool wait_awake(struct platform_thread *thread)
+{
+	uint32_t budget;
+
+	if (READ_FIELD(thread->slot->cpu) == cpu_number()) {
+		if (!thread->abstain)
+			return yield(thread);
+		thread->abstain--;
+		return false;
+	}
+	budget = spin_budget(thread);
+	return budget && spin(thread, budget);
 }
 
 /* A look at a thread that did not answer for a while.  => false: it never will */
@@ -132,9 +166,7 @@ static bool sleep_for_turn(struct platform_thread *thread)
 /* => false: the stub is gone */
 static bool wait_for_turn(struct platform_thread *thread)
 {
-	uint32_t budget = spin_budget(thread);
-
-	if (our_turn(thread->slot) || (budget && spin(thread, budget)))
+	if (our_turn(thread->slot) || wait_awake(thread))
 		return true;
 	count(thread->process->platform, sleeps, 1);
 	return sleep_for_turn(thread);

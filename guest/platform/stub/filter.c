@@ -8,6 +8,7 @@
  *
  *	site	     passes
  *	rt_sigreturn as it is: it can hurt the caller alone
+ *	sched_yield  as it is
  *	futex	     FUTEX_WAIT and FUTEX_WAKE on words of the slots
  *	arch_prctl   ARCH_SET_FS and ARCH_SET_GS
  *	mmap	     shared, fixed, of the frames, inside the guest's part
@@ -166,6 +167,9 @@ int stub_filter(struct sock_filter *filter)
 	emit(&builder, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP);
 
 	begin_site(&builder, site_sigreturn, SYS_rt_sigreturn);
+	end_site(&builder);
+
+	begin_site(&builder, site_sched_yield, SYS_sched_yield);
 	end_site(&builder);
 
 	begin_site(&builder, site_futex, SYS_futex);

@@ -42,6 +42,11 @@
 #define STUB_ACK(seq)	     ((uint32_t)(seq) << 1)
 #define STUB_ACK_REACHED(ack, seq) ((int32_t)(((ack) & ~STUB_ACK_WAITER) - STUB_ACK(seq)) >= 0)
 
+/* How often a wait yields, and for how many waits it does not when that was in vain. */
+#define STUB_YIELDS	 2
+#define STUB_PENANCE_MIN 8
+#define STUB_PENANCE_MAX 1024
+
 enum stub_op {
 	STUB_MMAP,	 /* addr, len, offset into the frames, prot */
 	STUB_MUNMAP,	 /* addr, len */
@@ -73,6 +78,8 @@ struct stub_slot {
 	uint32_t ack;
 	uint32_t budget; /* the stub's own: ticks that it spins now */
 	uint32_t idle;	 /* the stub's own: waits since it last tried to spin */
+	uint32_t abstain; /* the stub's own: waits for which it will not yield */
+	uint32_t penance; /* the stub's own: what abstain was set to last */
 
 	/* From the runner. */
 	_Alignas(64) uint32_t seq;

@@ -18,6 +18,7 @@ long call_munmap_all(unsigned long addr, unsigned long len);
 long call_mprotect(unsigned long addr, unsigned long len, long prot);
 long call_arch_prctl(long code, unsigned long addr);
 void call_sigreturn(void);
+long call_sched_yield(void);
 
 /* A new thread starts in helper_main() on @stack; the caller gets its id. */
 long call_clone(long flags, unsigned long stack);
@@ -25,7 +26,7 @@ long call_clone(long flags, unsigned long stack);
 void __attribute__((noreturn)) trap(void);
 
 extern const char site_futex[], site_mmap[], site_munmap[], site_munmap_all[], site_mprotect[],
-	site_arch_prctl[], site_sigreturn[];
+	site_arch_prctl[], site_sigreturn[], site_sched_yield[];
 
 void stub_map_control(void);
 void __attribute__((noreturn)) stub_main(void);

@@ -83,8 +83,6 @@ static uint32_t spin_budget(struct stub_slot *slot)
 {
 	uint32_t budget = slot->budget;
 
-	if (!slot->spin_max || slot->runner_cpu == cpu_number())
-		return 0;
 	if (!budget && (++slot->idle & 15) == 0)
 		budget = slot->spin_max;
 	return budget;
@@ -109,12 +107,48 @@ static int spin(struct stub_slot *slot, uint32_t budget)
 	return 0;
 }
 
+/*
+ * On the runner's own CPU the way to let it run is to yield: half the price of a sleep and a wake.
+ * Unless somebody else takes the CPU; then, and each time again for longer, no more of it.
+ */
+static int yield(struct stub_slot *slot)
+{
+	uint64_t start = ticks();
+
+	for (int i = 0; i < STUB_YIELDS && !our_turn(slot); i++)
+		call_sched_yield();
+	if (our_turn(slot) && ticks() - start < slot->spin_max) {
+		slot->penance = 0;
+		return 1;
+	}
+	slot->penance = slot->penance < STUB_PENANCE_MIN ? STUB_PENANCE_MIN :
+			slot->penance < STUB_PENANCE_MAX ? slot->penance * 2 :
+							   slot->penance;
+	slot->abstain = slot->penance;
+	return our_turn(slot);
+}
+
+static int wait_awake(struct stub_slot *slot)
+{
+	uint32_t budget;
+
+	if (!slot->spin_max)
+		return our_turn(slot);
+	if (slot->runner_cpu == cpu_number()) {
+		if (!slot->abstain)
+			return yield(slot);
+		slot->abstain--;
+		return 0;
+	}
+	budget = spin_budget(slot);
+	return budget && spin(slot, budget);
+}
+
 static void wait_for_turn(struct stub_slot *slot)
 {
-	uint32_t budget = spin_budget(slot);
 	uint32_t turn;
 
-	if (budget && spin(slot, budget))
+	if (wait_awake(slot))
 		return;
 	turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE);
 	while (turn & STUB_TURN_RUNNER) {

@@ -42,6 +42,7 @@ site_\name:
 	SITE	mprotect, 10
 	SITE	munmap, 11
 	SITE	munmap_all, 11
+	SITE	sched_yield, 24
 	SITE	arch_prctl, 158
 	SITE	futex, 202
 
