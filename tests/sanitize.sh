@@ -5,7 +5,7 @@
 # usage: sanitize.sh tsan|asan SOURCE BUILD
 #
 # Configures a build of its own in BUILD (kept, so that only what changed is compiled again) and runs
-# its suites unit, stress and teeth; the last one shows that the sanitizer is awake.
+# its suites unit, platform, stress and teeth; the last one shows that the sanitizer is awake.
 set -eu
 
 kind=$1
@@ -40,4 +40,4 @@ ninja -C "$build" -j 2 sanitized >"$build.log" 2>&1 || {
 TSAN_OPTIONS=halt_on_error=1 \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	exec setarch -R meson test -C "$build" --no-rebuild --print-errorlogs \
-	--timeout-multiplier 10 --suite unit --suite stress --suite teeth
+	--timeout-multiplier 10 --suite unit --suite platform --suite stress --suite teeth

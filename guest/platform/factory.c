@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/memfd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/personality.h>
@@ -168,8 +167,7 @@ static long close_others(void)
 	return err ? err : host_syscall(SYS_close_range, 0l, 2l, 0l);
 }
 
-/* Runs on a stack of its own in our memory, while the factory's thread waits in clone(). */
-static int child_main(void *arg)
+static void child_main(void *arg)
 {
 	struct spawn *spawn = arg;
 	const char *const argv[] = { "godwit-guest", NULL }, *const envp[] = { NULL };
@@ -190,24 +188,16 @@ static int child_main(void *arg)
 		spawn->error = host_syscall(SYS_execveat, (long)IMAGE_FD, "", argv, envp,
 					    (long)AT_EMPTY_PATH);
 	}
-	host_syscall(SYS_exit, 127l);
-	__builtin_unreachable();
 }
 
 /* ---- The factory's thread ------------------------------------------------------------------------ */
 
 static void carry_out(struct factory *factory, struct spawn *spawn)
 {
-	/*
-	 * Not through host_syscall(): a child that shares our stack would overwrite the frame that
-	 * we return through.  libc's clone() lets it begin on its own.
-	 */
 	spawn->step = SPAWN_CLONE;
-	spawn->pid = clone(child_main, factory->child_stack + CHILD_STACK_SIZE,
-			   CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
-	if (spawn->pid < 0) {
-		spawn->pid = -errno;
-	} else if (spawn->error) {
+	spawn->pid = (pid_t)host_vfork(child_main, spawn,
+				       factory->child_stack + CHILD_STACK_SIZE);
+	if (spawn->pid >= 0 && spawn->error) {
 		host_syscall(SYS_wait4, (long)spawn->pid, NULL, (long)__WALL, NULL);
 		spawn->pid = (pid_t)spawn->error;
 	}
