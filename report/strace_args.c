@@ -357,9 +357,6 @@ static void add_number(struct text *text, char letter, unsigned long value)
 	case 'm':
 		text_add_map_flags(text, value);
 		break;
-	case 'n':
-		text_add_open_flags(text, value);
-		break;
 	case 'r':
 		text_add_at_flags(text, value);
 		break;
@@ -449,6 +446,10 @@ static void add_argument(struct text *text, const struct call *call, int i)
 		text_add(text, ", ");
 	if (is_result(format[i]) && call->result < 0)
 		add_address(text, args[i]);
+	else if (format[i] == 'n' && i > 0 && format[i - 1] == 's')
+		text_add_open_flags(text, args[i]);
+	else if (format[i] == 'n')
+		text_add_descriptor_flags(text, args[i]);
 	else if (i > 0 && format[i - 1] == 'c')
 		add_fcntl_argument(text, args[i - 1], args[i]);
 	else if (structure)

@@ -78,32 +78,41 @@ void text_add_map_flags(struct text *text, unsigned long flags)
 	add_bits(text, "|", names, ARRAY_SIZE(names), flags & ~(unsigned long)MAP_TYPE);
 }
 
+/* Of two that overlap the longer comes first; 0100000 is what the kernel adds on its own. */
+static const struct name open_flags[] = {
+	NAME(O_CREAT),
+	NAME(O_EXCL),
+	NAME(O_NOCTTY),
+	NAME(O_TRUNC),
+	NAME(O_APPEND),
+	NAME(O_NONBLOCK),
+	NAME(O_SYNC),
+	NAME(O_DSYNC),
+	NAME(O_ASYNC),
+	NAME(O_DIRECT),
+	NAME(O_NOFOLLOW),
+	NAME(O_NOATIME),
+	NAME(O_CLOEXEC),
+	NAME(O_PATH),
+	NAME(O_TMPFILE),
+	NAME(O_DIRECTORY),
+	{ 0100000, "O_LARGEFILE" },
+};
+
 void text_add_open_flags(struct text *text, unsigned long flags)
 {
 	static const struct name modes[] = { NAME(O_RDONLY), NAME(O_WRONLY), NAME(O_RDWR) };
-	/* Of two that overlap the longer comes first; 0100000 is what the kernel adds on its own. */
-	static const struct name names[] = {
-		NAME(O_CREAT),
-		NAME(O_EXCL),
-		NAME(O_NOCTTY),
-		NAME(O_TRUNC),
-		NAME(O_APPEND),
-		NAME(O_NONBLOCK),
-		NAME(O_SYNC),
-		NAME(O_DSYNC),
-		NAME(O_ASYNC),
-		NAME(O_DIRECT),
-		NAME(O_NOFOLLOW),
-		NAME(O_NOATIME),
-		NAME(O_CLOEXEC),
-		NAME(O_PATH),
-		NAME(O_TMPFILE),
-		NAME(O_DIRECTORY),
-		{ 0100000, "O_LARGEFILE" },
-	};
 
 	add_one(text, modes, ARRAY_SIZE(modes), flags & O_ACCMODE);
-	add_bits(text, "|", names, ARRAY_SIZE(names), flags & ~(unsigned long)O_ACCMODE);
+	add_bits(text, "|", open_flags, ARRAY_SIZE(open_flags), flags & ~(unsigned long)O_ACCMODE);
+}
+
+void text_add_descriptor_flags(struct text *text, unsigned long flags)
+{
+	if (!flags)
+		text_add(text, "0");
+	else
+		add_bits(text, "", open_flags, ARRAY_SIZE(open_flags), flags);
 }
 
 void text_add_at_flags(struct text *text, unsigned long flags)

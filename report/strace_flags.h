@@ -8,7 +8,9 @@
 
 void text_add_prot(struct text *text, unsigned long prot);
 void text_add_map_flags(struct text *text, unsigned long flags);
+/* O_* with an access mode, as open(2) takes them, and without, as pipe2(2) does. */
 void text_add_open_flags(struct text *text, unsigned long flags);
+void text_add_descriptor_flags(struct text *text, unsigned long flags);
 void text_add_at_flags(struct text *text, unsigned long flags);
 void text_add_whence(struct text *text, unsigned long whence);
 void text_add_fcntl_cmd(struct text *text, unsigned long cmd);
