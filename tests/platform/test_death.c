@@ -9,11 +9,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -213,6 +216,140 @@ static void a_file_size_limit_is_named(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 }
 
+/* ---- A sandbox ------------------------------------------------------------------------------------ */
+
+/* From now on, @nr fails with @error. */
+static void forbid(int nr, int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(99);
+}
+
+/* Run @child in a process of its own; => its exit code */
+static int in_child(int (*child)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(child(arg));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+struct forbidden {
+	int nr, error;
+	const char *named; /* in the reason; NULL: it does without */
+};
+
+static int create_without(void *arg)
+{
+	const struct forbidden *forbidden = arg;
+	struct platform_config config = { .nr_frames = 16 };
+	struct platform *platform;
+	const char *why = "";
+	int err;
+
+	forbid(forbidden->nr, forbidden->error);
+	err = platform_create(&config, &platform, &why);
+	if (!err) {
+		platform_destroy(platform);
+		return !!forbidden->named;
+	}
+	if (forbidden->named && strstr(why, forbidden->named))
+		return 0;
+	fprintf(stderr, "without call %d: %s (%s)\n", forbidden->nr, why, strerror(-err));
+	return 1;
+}
+
+static void what_a_sandbox_forbids_is_named_or_done_without(void **state)
+{
+	static const struct forbidden calls[] = {
+		{ SYS_memfd_create, EPERM, "memfd_create" },
+		{ SYS_memfd_create, EACCES, "vm.memfd_noexec" },
+		{ SYS_execveat, EPERM, "execveat" },
+		{ SYS_close_range, ENOSYS, "close_range" },
+		{ SYS_seccomp, EPERM, "seccomp" },
+		{ SYS_rt_sigaction, EPERM, "signal handlers" },
+		{ SYS_mprotect, EPERM, NULL },
+		{ SYS_personality, EPERM, NULL },
+		{ SYS_sched_getaffinity, EPERM, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct forbidden forbidden = calls[i];
+
+		assert_int_equal(in_child(create_without, &forbidden), 0);
+	}
+}
+
+/* Then addresses are random, and some attempts meet the stub's. */
+static int run_with_random_addresses(void *arg)
+{
+	(void)arg;
+	forbid(SYS_personality, EPERM);
+	for (int i = 0; i < 100; i++) {
+		struct toy *toy = toy_create(0, CODE(syscalls));
+
+		if (toy_run_to_syscall(toy) != 39)
+			return 1;
+		toy_destroy(toy);
+	}
+	return 0;
+}
+
+static void random_addresses_do_no_harm(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(run_with_random_addresses, NULL), 0);
+}
+
+static int run_as_nobody(void *arg)
+{
+	struct toy *toy;
+
+	(void)arg;
+	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+		return 2;
+	toy = toy_create(0, CODE(syscalls));
+	return toy_run_to_syscall(toy) != 39;
+}
+
+static int run_with_no_process_left(void *arg)
+{
+	const struct rlimit limit = { 1, 1 };
+	struct platform_config config = { .nr_frames = 16 };
+	struct platform *platform;
+	const char *why = "";
+
+	(void)arg;
+	if (setrlimit(RLIMIT_NPROC, &limit) || setresuid(65534, 65534, 65534))
+		return 2;
+	if (!platform_create(&config, &platform, &why))
+		return 3;
+	return !strstr(why, "ulimit -u");
+}
+
+static void no_privilege_is_needed(void **state)
+{
+	(void)state;
+	if (getuid())
+		skip(); /* then all other tests show it */
+	assert_int_equal(in_child(run_as_nobody, NULL), 0);
+	assert_int_equal(in_child(run_with_no_process_left, NULL), 0);
+}
+
 /* As a shell's `trap "" CHLD' leaves it: the kernel would reap stubs for us. */
 static void an_ignored_sigchld_does_no_harm(void **state)
 {
@@ -259,6 +396,9 @@ int main(void)
 		cmocka_unit_test(missing_descriptors_are_named),
 		cmocka_unit_test(missing_address_space_is_named),
 		cmocka_unit_test(a_file_size_limit_is_named),
+		cmocka_unit_test(what_a_sandbox_forbids_is_named_or_done_without),
+		cmocka_unit_test(random_addresses_do_no_harm),
+		cmocka_unit_test(no_privilege_is_needed),
 		cmocka_unit_test(an_ignored_sigchld_does_no_harm),
 		cmocka_unit_test(the_doctor_looks_at_everything),
 	};
