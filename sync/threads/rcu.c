@@ -2,20 +2,26 @@
 /*
  * rcu.c - read-copy-update over liburcu's memb flavour
  *
- * The only file that sees liburcu.  It cannot include sync.h, whose struct rcu_head has the
- * library's name; ours begins with the library's two words, which is asserted below.
+ * The only file that sees liburcu, and it cannot include sync.h, whose struct rcu_head has the
+ * library's name.
  *
- * Invariant: callbacks run in liburcu's own thread, which is made a task before the first one,
- * so that a callback may take locks like anybody else.
+ * Callbacks are queued and run here, not by the library, whose own thread sleeps 10 ms before each
+ * batch: a program that frees much and waits for it (an allocation that finds no frame, a validation)
+ * would wait that long each time.  Here too a batch waits for company, but whoever calls
+ * rcu_barrier() runs what is queued himself, at once.
+ *
+ * Invariant: callbacks take no lock that anybody holds who may call rcu_barrier(); spinlocks only.
  *
  * ThreadSanitizer does not see into the library.  What a grace period orders is told to it here:
- * everything before a read_unlock comes before the end of a grace period that waited for it, and
- * everything before call_rcu comes before its callback.
+ * everything before a read_unlock comes before the end of a grace period that waited for it.
  */
 #include "rcu.h"
 
 #include "compiler.h"
+#include "threads.h"
 
+#include <pthread.h>
+#include <time.h>
 #include <urcu/urcu-memb.h>
 
 /*
@@ -36,13 +42,35 @@
 #define order_acquire(addr) ((void)(addr))
 #endif
 
+/* A batch waits this long for company, so that one grace period serves many callbacks ... */
+#define BATCH_WAIT_NS 10000000
+/* ... unless there are so many. */
+#define BATCH_ENOUGH 512
+
 /* struct rcu_head of sync_types.h, from this side. */
 struct threads_rcu_head {
-	struct rcu_head urcu;
+	struct threads_rcu_head *next;
 	void (*func)(struct threads_rcu_head *head);
 };
 
-BUILD_ASSERT(sizeof(struct threads_rcu_head) == 3 * sizeof(void *));
+/*
+ * One for the process, as the library's domain is.
+ *
+ * (l) lock
+ */
+static struct {
+	pthread_mutex_t running; /* held by who runs a batch; outside lock */
+	pthread_mutex_t lock;
+	pthread_cond_t some;
+	struct threads_rcu_head *first; /* (l) */
+	struct threads_rcu_head *last;	/* (l) valid while there is a first */
+	unsigned int nr;		/* (l) */
+	bool has_thread;		/* (l) */
+} callbacks = {
+	.running = PTHREAD_MUTEX_INITIALIZER,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.some = PTHREAD_COND_INITIALIZER,
+};
 
 void threads_rcu_read_lock(void);
 void threads_rcu_read_unlock(void);
@@ -79,50 +107,99 @@ void threads_rcu_read_unlock(void)
 	reader_leave();
 }
 
-static void invoke(struct rcu_head *urcu)
-{
-	struct threads_rcu_head *head = container_of(urcu, struct threads_rcu_head, urcu);
-
-	threads_task_adopt("rcu", 0);
-	order_acquire(head);
-	order_acquire(grace_period());
-	head->func(head);
-	order_release(grace_period());
-}
-
-void threads_call_rcu(struct threads_rcu_head *head, void (*func)(struct threads_rcu_head *head))
-{
-	head->func = func;
-	order_release(head);
-	urcu_memb_call_rcu(&head->urcu, invoke);
-}
-
 void threads_synchronize_rcu(void)
 {
 	urcu_memb_synchronize_rcu();
 	order_acquire(grace_period());
 }
 
-/*
- * The library has one queue and one thread for all callbacks of a process that asks for no more,
- * so a callback of our own comes after all earlier ones.  (The library's own barrier allocates,
- * and frees in the other thread, in a way that ThreadSanitizer takes for a race.)
- */
-struct barrier {
-	struct threads_rcu_head head;
-	int done;
-};
+/* ---- Callbacks ------------------------------------------------------------------------------------- */
 
-static void barrier_done(struct threads_rcu_head *head)
+static struct threads_rcu_head *take_all(void)
 {
-	threads_flag_raise(&container_of(head, struct barrier, head)->done);
+	struct threads_rcu_head *first;
+
+	pthread_mutex_lock(&callbacks.lock);
+	first = callbacks.first;
+	callbacks.first = NULL;
+	callbacks.nr = 0;
+	pthread_mutex_unlock(&callbacks.lock);
+	return first;
+}
+
+/* All that is queued; and what somebody else was running before has run. */
+static void run_callbacks(void)
+{
+	struct threads_rcu_head *head, *next;
+
+	pthread_mutex_lock(&callbacks.running);
+	head = take_all();
+	if (head)
+		threads_synchronize_rcu();
+	for (; head; head = next) {
+		next = head->next;
+		head->func(head);
+	}
+	pthread_mutex_unlock(&callbacks.running);
+}
+
+static void wait_for_a_batch(void)
+{
+	struct timespec until;
+
+	pthread_mutex_lock(&callbacks.lock);
+	while (!callbacks.nr)
+		pthread_cond_wait(&callbacks.some, &callbacks.lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += BATCH_WAIT_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (callbacks.nr < BATCH_ENOUGH)
+		pthread_cond_timedwait(&callbacks.some, &callbacks.lock, &until);
+	pthread_mutex_unlock(&callbacks.lock);
+}
+
+/* Lives as long as the process. */
+static void *callback_thread(void *arg)
+{
+	threads_task_attach("rcu", 0);
+	for (;;) {
+		wait_for_a_batch();
+		run_callbacks();
+	}
+	return arg;
+}
+
+/* => the lock is held */
+static void start_thread(void)
+{
+	pthread_t thread;
+
+	/* Without it callbacks still run, whenever somebody asks for a barrier. */
+	callbacks.has_thread = true;
+	if (pthread_create(&thread, NULL, callback_thread, NULL) == 0)
+		pthread_detach(thread);
+}
+
+void threads_call_rcu(struct threads_rcu_head *head, void (*func)(struct threads_rcu_head *head))
+{
+	head->func = func;
+	head->next = NULL;
+	pthread_mutex_lock(&callbacks.lock);
+	if (callbacks.first)
+		callbacks.last->next = head;
+	else
+		callbacks.first = head;
+	callbacks.last = head;
+	callbacks.nr++;
+	if (unlikely(!callbacks.has_thread))
+		start_thread();
+	if (callbacks.nr == 1 || callbacks.nr == BATCH_ENOUGH)
+		pthread_cond_signal(&callbacks.some);
+	pthread_mutex_unlock(&callbacks.lock);
 }
 
 void threads_rcu_barrier(void)
 {
-	struct barrier barrier = { .done = 0 };
-
-	threads_call_rcu(&barrier.head, barrier_done);
-	threads_flag_wait(&barrier.done);
-	order_acquire(grace_period());
+	run_callbacks();
 }

@@ -51,10 +51,9 @@ struct wait_queue {
 	unsigned int sleepers;
 };
 
-/* The first two words are liburcu's; the third is what we call from there. */
+/* A callback in rcu.c's queue. */
 struct rcu_head {
-	void *next;
-	void (*invoke)(struct rcu_head *head);
+	struct rcu_head *next;
 	void (*func)(struct rcu_head *head);
 };
 

@@ -43,21 +43,14 @@ static void (*panic_handler)(const char *file, int line, const char *func, const
 
 /* ---- Tasks ------------------------------------------------------------------------------------- */
 
-void threads_task_adopt(const char *name, int cpu)
-{
-	if (threads_current)
-		return;
-	memset(&self, 0, sizeof(self));
-	snprintf(self.name, sizeof(self.name), "%s", name);
-	self.cpu = cpu;
-	threads_current = &self;
-}
-
 void threads_task_attach(const char *name, int cpu)
 {
 	if (threads_current)
 		panic("the thread is task %s already", threads_current->name);
-	threads_task_adopt(name, cpu);
+	memset(&self, 0, sizeof(self));
+	snprintf(self.name, sizeof(self.name), "%s", name);
+	self.cpu = cpu;
+	threads_current = &self;
 	threads_rcu_register();
 }
 
@@ -290,19 +283,4 @@ void threads_wait_sleep(struct wait_queue *queue, unsigned int prepared)
 void threads_wait_wake(struct wait_queue *queue)
 {
 	futex_wake(&queue->generation, INT_MAX, SLEEPS_ANY);
-}
-
-/* ---- A flag that is raised once: rcu.c ------------------------------------------------------------------------ */
-
-void threads_flag_wait(int *flag)
-{
-	while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) == 0)
-		futex_sleep(flag, 0, SLEEPS_ANY);
-}
-
-/* The flag may be gone by the time of the wake; a wake at a stranger's word is harmless. */
-void threads_flag_raise(int *flag)
-{
-	__atomic_store_n(flag, 1, __ATOMIC_RELEASE);
-	futex_wake(flag, 1, SLEEPS_ANY);
 }

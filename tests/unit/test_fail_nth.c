@@ -115,7 +115,6 @@ static void a_failed_fault_changes_nothing(void **state)
 
 		while (nth < SWEEP_MAX && !run_fault(fixture, what, file, nth))
 			nth++;
-		print_message("%s: %d failures\n", what->name, nth - 1);
 		assert_in_range(nth - 1, what->failures_min, SWEEP_MAX - 2);
 		if (file)
 			mapping_put(file);
