@@ -23,7 +23,7 @@ enum {
 	OPT_SECONDS,
 	OPT_SEED,
 	OPT_WITHOUT,
-	OPT_STEPS,
+	OPT_STEP_BOUND,
 	OPT_SAVE,
 	OPT_JSON,
 };
@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
 	{ "seconds", OPT_SECONDS, "N", 0,
 	  "Stop after N seconds (default 10, unless --executions is given)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "Seed of the strategy (default 1)", 0 },
-	{ "steps", OPT_STEPS, "N", 0, "Take an execution of N steps for a livelock", 0 },
+	{ "step-bound", OPT_STEP_BOUND, "N", 0, "Take an execution of N steps for a livelock", 0 },
 	{ "without", OPT_WITHOUT, "GUARD[,GUARD]...", 0, "Switch protective measures off", 0 },
 	{ "save", OPT_SAVE, "FILE", 0, "Write the schedule that is found to FILE", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Write a JSON object, for programs", 0 },
@@ -93,9 +93,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_SEED:
 		explore->seed = value_count(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
-	case OPT_STEPS:
+	case OPT_STEP_BOUND:
 		explore->step_bound =
-			(unsigned int)value_count(state, "--steps", arg, 1, 1u << 24);
+			(unsigned int)value_count(state, "--step-bound", arg, 1, 1u << 24);
 		return 0;
 	case OPT_WITHOUT:
 		explore->guards_off |= value_guards(state, "--without", arg);

@@ -128,8 +128,8 @@ static void print_event(void *arg, const struct gw_event *event)
 		printf(" at %lx of address space %lu\n", event->addr, event->mm_id);
 }
 
-static void print_verdict(const struct replay_command *command,
-			  const struct gw_schedule *schedule, const struct gw_verdict *verdict)
+static void print_verdict(const struct replay_command *command, const struct gw_schedule *schedule,
+			  const struct gw_verdict *verdict)
 {
 	const char *name = gw_scenario_name(gw_schedule_scenario(schedule));
 

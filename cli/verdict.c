@@ -36,7 +36,8 @@ static const char *guard_name(int guard)
 	return godwit_core_explored.guard_info((enum gw_guard)guard)->name;
 }
 
-static int guard_of(const struct argp_state *state, const char *option, const char *name, size_t len)
+static int guard_of(const struct argp_state *state, const char *option, const char *name,
+		    size_t len)
 {
 	char *typed = strndup(name, len);
 
@@ -108,7 +109,8 @@ static void print_violation(FILE *out, const struct gw_verdict *verdict)
 	fprintf(out, "  %s: %s\n", verdict->invariant, verdict->message);
 	if (verdict->consequence[0])
 		fprintf(out, "  and then: %s\n", verdict->consequence);
-	fprintf(out, "  %u steps with %u context switches; replayed to the same state %016" PRIx64 "\n",
+	fprintf(out,
+		"  %u steps with %u context switches; replayed to the same state %016" PRIx64 "\n",
 		verdict->longest, verdict->context_switches, verdict->state);
 }
 
@@ -134,8 +136,8 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 	fprintf(out,
 		"  %" PRIu64 " executions in %.2f s (%.0f/s), %s, seed %" PRIu64
 		"; at most %u steps each, bound %u\n",
-		verdict->executions, verdict->seconds, per_second(verdict),
-		explore->strategy, explore->seed, verdict->longest, verdict->step_bound);
+		verdict->executions, verdict->seconds, per_second(verdict), explore->strategy,
+		explore->seed, verdict->longest, verdict->step_bound);
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
 }
@@ -160,8 +162,7 @@ static void add_violation(json_t *object, const struct gw_verdict *verdict)
 	json_object_set_new(object, "message", json_string(verdict->message));
 	if (verdict->consequence[0])
 		json_object_set_new(object, "consequence", json_string(verdict->consequence));
-	json_object_set_new(object, "context_switches",
-			    json_integer(verdict->context_switches));
+	json_object_set_new(object, "context_switches", json_integer(verdict->context_switches));
 	json_object_set_new(object, "schedule", json_string(schedule ? schedule : ""));
 	free(schedule);
 }

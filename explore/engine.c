@@ -69,8 +69,8 @@ bool engine_create(struct engine *engine, const struct gw_scenario *scenario, ui
 				   .guards_off = guards_off };
 	engine->step_bound = step_bound;
 	if (!engine->step_bound)
-		engine->step_bound = scenario->step_bound ? scenario->step_bound
-							  : DEFAULT_STEP_BOUND;
+		engine->step_bound =
+			scenario->step_bound ? scenario->step_bound : DEFAULT_STEP_BOUND;
 	if (!create_place(engine) || !create_arena(engine) ||
 	    objects_init(&engine->objects, engine->step_bound)) {
 		snprintf(error, error_size, "out of memory");
@@ -146,8 +146,14 @@ static void note_event(void *host, const struct gw_event *event)
 {
 	struct engine *engine = host;
 	const uint64_t words[] = {
-		event->kind,   (uint64_t)event->cpu, event->mm_id,  event->addr,
-		event->arg[0], event->arg[1],	     event->arg[2], event->arg[3],
+		event->kind,
+		(uint64_t)event->cpu,
+		event->mm_id,
+		event->addr,
+		event->arg[0],
+		event->arg[1],
+		event->arg[2],
+		event->arg[3],
 		event->task ? XXH3_64bits(event->task, strlen(event->task)) : 0,
 	};
 

@@ -21,8 +21,8 @@ void replay_begin(struct replay *replay, const struct gw_schedule *schedule,
 
 __printf(3, 4) static int diverge(struct replay *replay, struct explored *x, const char *fmt, ...)
 {
-	int len = snprintf(replay->diverged, sizeof(replay->diverged), "step %u: ",
-			   explored_nr_steps(x));
+	int len = snprintf(replay->diverged, sizeof(replay->diverged),
+			   "step %u: ", explored_nr_steps(x));
 	va_list args;
 
 	va_start(args, fmt);

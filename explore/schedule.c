@@ -312,8 +312,7 @@ static bool parse_run(struct parser *parser, const char *task)
 	run->kind = (enum explored_kind)parsed;
 	object = next_word(parser);
 	if (run->kind != EXPLORED_CHOOSE)
-		return !object[0] ||
-		       copy_word(parser, run->object, sizeof(run->object), object);
+		return !object[0] || copy_word(parser, run->object, sizeof(run->object), object);
 	if (strcmp(object, "=") || run->nr_steps != 1)
 		return reject(parser, "a choice is one step, and reads 'TASK 1 choose = NUMBER'");
 	if (!parse_number(parser, "choice", next_word(parser), 10, UINT32_MAX, &number))

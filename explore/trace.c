@@ -117,12 +117,9 @@ uint64_t trace_digest(struct objects *objects, const struct explored_step *steps
 	for (unsigned int i = 0; i < nr_steps; i++) {
 		const struct explored_step *step = &steps[i];
 		const uint32_t words[] = {
-			step->task,
-			step->kind,
-			step->class,
-			step->arg,
-			step->value,
-			has_name(step) ? object_number(objects, step->object) : 0,
+			step->task,  step->kind,
+			step->class, step->arg,
+			step->value, has_name(step) ? object_number(objects, step->object) : 0,
 		};
 
 		XXH3_64bits_update(&hash, words, sizeof(words));

@@ -57,8 +57,8 @@ static struct gw_verdict explore(const char *strategy, uint64_t seed, uint64_t e
 
 static struct gw_verdict find_the_race(const char *strategy)
 {
-	struct gw_verdict verdict = explore(strategy, 1, EXECUTIONS_TO_FIND,
-					    1ull << GW_GUARD_skip_temporary_stack);
+	struct gw_verdict verdict =
+		explore(strategy, 1, EXECUTIONS_TO_FIND, 1ull << GW_GUARD_skip_temporary_stack);
 
 	assert_int_equal(verdict.kind, GW_VERDICT_VIOLATED);
 	assert_non_null(strstr(verdict.message, gw_scenario_breaks(tempstack())));
@@ -98,7 +98,8 @@ static void partial_order_sampling_finds_nothing_either(void **state)
 
 #define NR_SAME 200
 
-static void digest_executions(const struct strategy *strategy, uint64_t seed, uint64_t states[NR_SAME])
+static void digest_executions(const struct strategy *strategy, uint64_t seed,
+			      uint64_t states[NR_SAME])
 {
 	struct engine engine;
 	char error[256];
@@ -226,6 +227,26 @@ static void a_schedule_of_another_program_is_refused(void **state)
 	gw_schedule_free(found.schedule);
 }
 
+/* The last run as the schedule of a program that took another lock there. */
+static void a_run_that_begins_otherwise_is_refused(void **state)
+{
+	struct gw_verdict found = find_the_race("random"), again;
+	char *text = gw_schedule_text(found.schedule);
+	char *number = strrchr(text, '#');
+	struct gw_schedule *schedule;
+
+	(void)state;
+	assert_non_null(number);
+	number[1] = number[1] == '9' ? '8' : '9';
+	schedule = parse(text);
+	again = replay(schedule);
+	assert_int_equal(again.kind, GW_VERDICT_ERROR);
+	assert_non_null(strstr(again.error, ", the program is at "));
+	free(text);
+	gw_schedule_free(schedule);
+	gw_schedule_free(found.schedule);
+}
+
 static void a_schedule_that_ends_in_another_state_is_refused(void **state)
 {
 	struct gw_verdict found = find_the_race("random"), again;
@@ -254,7 +275,8 @@ static void a_wrong_line_is_named(void **state)
 		{ "", "line 2: the file is empty" },
 		{ "hello\n", "line 1: this is no schedule" },
 		{ "godwit-schedule 2\n", "line 1: format version 2" },
-		{ "godwit-schedule 1\nscenario nothing\n", "line 2: there is no scenario 'nothing'" },
+		{ "godwit-schedule 1\nscenario nothing\n",
+		  "line 2: there is no scenario 'nothing'" },
 		{ "godwit-schedule 1\n\n# words\nwithout skip-temporary-stack,sleep\n",
 		  "line 4: there is no guard 'sleep'" },
 		{ HEAD "seed x\n", "line 4: seed: 'x' is no number" },
@@ -266,7 +288,8 @@ static void a_wrong_line_is_named(void **state)
 		{ HEAD "E 2 choose = 1\n", "line 4: a choice is one step" },
 		{ HEAD "E 1 choose = many\n", "line 4: choice: 'many' is no number" },
 		{ HEAD, "line 5: the schedule has no steps" },
-		{ "godwit-schedule 1\nstate 0\nE 1 begin\n", "line 5: the schedule names no scenario" },
+		{ "godwit-schedule 1\nstate 0\nE 1 begin\n",
+		  "line 5: the schedule names no scenario" },
 		{ "godwit-schedule 1\nscenario 2010-exec-tempstack\nE 1 begin\n",
 		  "line 5: the schedule has no state" },
 	};
@@ -285,7 +308,8 @@ static void a_wrong_line_is_named(void **state)
 
 static void an_unknown_strategy_and_a_missing_budget_are_errors(void **state)
 {
-	struct gw_explore request = { .scenario = tempstack(), .strategy = "hope",
+	struct gw_explore request = { .scenario = tempstack(),
+				      .strategy = "hope",
 				      .executions = 1 };
 	struct gw_verdict verdict;
 
@@ -308,6 +332,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_schedule_replays_to_the_same_state_every_time),
 		cmocka_unit_test(a_schedule_survives_being_text),
 		cmocka_unit_test(a_schedule_of_another_program_is_refused),
+		cmocka_unit_test(a_run_that_begins_otherwise_is_refused),
 		cmocka_unit_test(a_schedule_that_ends_in_another_state_is_refused),
 		cmocka_unit_test(a_wrong_line_is_named),
 		cmocka_unit_test(an_unknown_strategy_and_a_missing_budget_are_errors),

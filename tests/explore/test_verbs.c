@@ -91,7 +91,8 @@ static void every_interleaving_is_tried_once(void **state)
 
 	(void)state;
 	nr_lost = 0;
-	every_init(&every, reset, (task_list){ increment_without_lock, increment_without_lock, NULL });
+	every_init(&every, reset,
+		   (task_list){ increment_without_lock, increment_without_lock, NULL });
 	every.look = count_lost;
 	every_interleaving(&every);
 	every_fini(&every);
@@ -149,8 +150,7 @@ static void a_spinlock_excludes(void **state)
 	struct every every;
 
 	(void)state;
-	every = every_of(reset, (task_list){ enter_under_spinlock, enter_under_spinlock,
-					     NULL });
+	every = every_of(reset, (task_list){ enter_under_spinlock, enter_under_spinlock, NULL });
 	assert_all_complete(&every);
 }
 
@@ -374,8 +374,8 @@ static void another_task_may_unlock_a_bit(void **state)
 	struct every every;
 
 	(void)state;
-	every = every_of(reset, (task_list){ lock_bit_and_hand_over,
-					     unlock_what_was_handed_over, NULL });
+	every = every_of(reset,
+			 (task_list){ lock_bit_and_hand_over, unlock_what_was_handed_over, NULL });
 	assert_all_complete(&every);
 }
 
