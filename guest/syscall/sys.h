@@ -203,6 +203,8 @@ SYS(setrlimit);
 SYS(setsid);
 SYS(sysinfo);
 SYS(uname);
+SYS(wait4);
+SYS(waitid);
 
 /* sys_futex.c */
 SYS(futex);

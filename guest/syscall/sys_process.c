@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #include "message.h"
 #include "path.h"
@@ -435,6 +436,21 @@ SYS(exit_group)
 {
 	process_exit(thread->process, (int)args[0]);
 	return 0;
+}
+
+/* Without fork() there are no children. */
+SYS(wait4)
+{
+	(void)thread;
+	return (int)args[2] & ~(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) ?
+		       -EINVAL :
+		       -ECHILD;
+}
+
+SYS(waitid)
+{
+	(void)thread;
+	return (int)args[3] & (WEXITED | WSTOPPED | WCONTINUED) ? -ECHILD : -EINVAL;
 }
 
 /* ---- exec ------------------------------------------------------------------------------------------------- */

@@ -20,6 +20,12 @@ struct kernel_stat {
 
 BUILD_ASSERT(sizeof(struct kernel_stat) == 144);
 
+/* Of the link itself, not of what it leads to, there is only the host's. */
+static const char *name_to_stat(const struct path *path, int flags)
+{
+	return path->is_exe && (flags & AT_SYMLINK_NOFOLLOW) ? "/proc/self/exe" : path->text;
+}
+
 static long stat_path(struct thread *thread, unsigned long dir, unsigned long addr, int flags,
 		      unsigned long to)
 {
@@ -30,8 +36,9 @@ static long stat_path(struct thread *thread, unsigned long dir, unsigned long ad
 	if (err)
 		return err;
 	return put_result(thread,
-			  host_syscall(SYS_newfstatat, path.dir, path.text, &stat, (long)flags), to,
-			  &stat, sizeof(stat));
+			  host_syscall(SYS_newfstatat, path.dir, name_to_stat(&path, flags), &stat,
+				       (long)flags),
+			  to, &stat, sizeof(stat));
 }
 
 SYS(newfstatat)
@@ -69,8 +76,8 @@ SYS(statx)
 
 	if (err)
 		return err;
-	result = host_syscall(SYS_statx, path.dir, path.text, (long)(int)args[2],
-			      (long)(unsigned int)args[3], &statx);
+	result = host_syscall(SYS_statx, path.dir, name_to_stat(&path, (int)args[2]),
+			      (long)(int)args[2], (long)(unsigned int)args[3], &statx);
 	return put_result(thread, result, args[4], &statx, sizeof(statx));
 }
 
