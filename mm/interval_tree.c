@@ -7,6 +7,8 @@
  */
 #include "interval_tree.h"
 
+#include "sync.h"
+
 #undef RB_AUGMENT
 #define RB_AUGMENT(node) subtree_refresh(node)
 
@@ -52,7 +54,8 @@ static struct interval_rb *rb_of(const struct interval_tree *tree)
 void interval_tree_insert(struct interval_tree *tree, struct interval_node *node)
 {
 	node->subtree_last = node->last;
-	interval_rb_RB_INSERT(rb_of(tree), node);
+	if (interval_rb_RB_INSERT(rb_of(tree), node))
+		panic("interval %lx-%lx is in the tree already", node->first, node->last);
 	refresh_upwards(node);
 }
 

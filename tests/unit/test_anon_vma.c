@@ -95,12 +95,37 @@ static void neighbours_that_may_merge_one_day_share(void **state)
 	assert_ptr_not_equal(find_vma(mm, 0x104000)->anon_vma, find_vma(mm, 0x102000)->anon_vma);
 	fixture_map_at(mm, 0x105000, 0x1000, PROT_WRITE | PROT_EXEC);
 	assert_int_equal(prepare(mm, 0x105000), 0); /* from below */
+	assert_int_equal(find_vma(mm, 0x105000)->anon_vma->num_active_vmas, 2);
 	assert_ptr_equal(find_vma(mm, 0x105000)->anon_vma, find_vma(mm, 0x104000)->anon_vma);
 	fixture_assert_valid(fixture);
 	assert_int_equal(mm_mprotect(mm, 0x100000, 0x3000, RW), 0);
 	fixture_assert_maps(mm, "100000-103000 rw-p\n104000-105000 rw-p\n105000-106000 -wxp\n");
 	assert_int_equal(find_vma(mm, 0x100000)->anon_vma->num_active_vmas, 1);
 	fixture_assert_valid(fixture);
+}
+
+/* Fails when mappings share that can never merge: pages of both would be walked for nothing. */
+static void neighbours_that_can_never_merge_do_not_share(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mapping *file = fixture_file(fixture, "file", 0x8000);
+	struct mm *mm = fixture->mm;
+	int flags = MAP_PRIVATE | MAP_FIXED;
+
+	fixture_mmap(mm, 0x100000, 0x1000, RW, flags, file, 0);
+	fixture_mmap(mm, 0x101000, 0x1000, PROT_WRITE, flags, file, 1); /* it continues */
+	fixture_mmap(mm, 0x102000, 0x1000, RW, flags, file, 5);		/* it does not */
+	fixture_map_at(mm, 0x103000, 0x1000, RW);			/* no file */
+	fixture_mmap(mm, 0x104000, 0x1000, RW,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, NULL, 0);
+	for (unsigned long addr = 0x100000; addr < 0x105000; addr += 0x1000)
+		assert_int_equal(prepare(mm, addr), 0);
+	assert_ptr_equal(find_vma(mm, 0x100000)->anon_vma, find_vma(mm, 0x101000)->anon_vma);
+	for (unsigned long addr = 0x101000; addr < 0x104000; addr += 0x1000)
+		assert_ptr_not_equal(find_vma(mm, addr)->anon_vma,
+				     find_vma(mm, addr + 0x1000)->anon_vma);
+	fixture_assert_valid(fixture);
+	mapping_put(file);
 }
 
 static int prepare_operation(struct fixture *fixture, void *arg)
@@ -420,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_anon_vma_is_made_for_the_first_page),
 		TEST(neighbours_that_may_merge_one_day_share),
+		TEST(neighbours_that_can_never_merge_do_not_share),
 		TEST(a_failed_preparation_leaves_none),
 		TEST(first_faults_at_once_agree_on_one),
 		TEST(the_last_vma_frees_it),
