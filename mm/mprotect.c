@@ -5,7 +5,8 @@
  * One VMA after the other, as Linux does it: what was changed before a VMA that forbids it, or a
  * hole, stays changed.
  *
- * Linux: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup), as of 6.12.  Not modelled: protection keys.
+ * Linux: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup), as of 6.12.  Not modelled: protection keys;
+ * locked memory that becomes writable is not faulted in at once.
  */
 #include "memory.h"
 
