@@ -425,10 +425,9 @@ static void collect(struct flush *flush, struct reply *list, int room)
  * A command costs about what a fault does: when there are more of them than pages would be left,
  * unmap everything.
  */
-static bool cheaper_at_once(const struct flush *flush, int nr_commands)
+static bool cheaper_at_once(const struct flush *flush, const struct reply *list)
 {
-	return nr_commands > MANY_COMMANDS &&
-	       (unsigned long)nr_commands > flush->tlb->pages.nr_pages;
+	return list->nr > MANY_COMMANDS && (unsigned long)list->nr > flush->tlb->pages.nr_pages;
 }
 
 /* Is a command in flight that touches the ranges?  Then it must be executed before the flush. */
@@ -454,6 +453,16 @@ static void order_flush(struct platform_process *process)
 		stub_process_kill(process); /* rather than a stale mapping */
 }
 
+/* Forgetting all pages concerns every command in flight. */
+static void order_everything(struct flush *flush, struct reply *orders)
+{
+	host_pages_clear(&flush->tlb->pages);
+	flush->low = 0;
+	flush->high = STUB_GUEST_TOP;
+	orders->nr = 0;
+	reply_add(orders, &(struct stub_command){ .op = STUB_MUNMAP_ALL });
+}
+
 /* Rule 2 and rule 3's helper, a list at a time. */
 static void flush_remote(struct flush *flush, struct platform_process *process)
 {
@@ -465,6 +474,8 @@ static void flush_remote(struct flush *flush, struct platform_process *process)
 		uint32_t seq;
 
 		collect(flush, &process->orders, STUB_COMMANDS_MAX);
+		if (cheaper_at_once(flush, &process->orders))
+			order_everything(flush, &process->orders);
 		wait = must_wait(flush, thread);
 		seq = thread->seq;
 		pthread_mutex_unlock(&tlb->lock);
@@ -494,7 +505,7 @@ static void flush_one(struct flush *flush)
 			collect(flush, &thread->reply, STUB_COMMANDS_MAX - FILL_COMMANDS_MAX);
 			if (thread->reply.nr > before)
 				count(tlb->platform, flushes_queued, 1);
-			if (cheaper_at_once(flush, thread->reply.nr))
+			if (cheaper_at_once(flush, &thread->reply))
 				host_tlb_forget_all(tlb);
 		}
 		if (!flush_done(flush))

@@ -14,6 +14,7 @@
 #include "internal.h"
 
 #include <asm/prctl.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
@@ -197,6 +198,7 @@ void thread_wait_executed(struct platform_thread *thread, uint32_t seq)
 
 void reply_add(struct reply *reply, const struct stub_command *command)
 {
+	assert(reply->nr < STUB_COMMANDS_MAX);
 	reply->commands[reply->nr++] = *command;
 }
 
