@@ -22,6 +22,8 @@
 #include "message.h"
 #include "syscall.h"
 
+#define TRAP_PAGE_FAULT 14
+
 /* ---- Birth -------------------------------------------------------------------------------------- */
 
 static int create_thread(struct process *process)
@@ -36,7 +38,6 @@ static int create_thread(struct process *process)
 	thread->host = pthread_self();
 	thread->tid = process->pid;
 	thread->syscall_nr = -1;
-	thread->altstack.ss_flags = SS_DISABLE;
 	thread->restart.clock = -1;
 	thread->bounce = malloc(BOUNCE_SIZE);
 	return thread->bounce ? 0 : -ENOMEM;
@@ -216,14 +217,19 @@ static void hostile(struct thread *thread)
 
 /* ---- Running ------------------------------------------------------------------------------------ */
 
-static void segv(struct thread *thread, int signo, int code, unsigned long addr)
+static void trap_signal(struct thread *thread, int signo, int code, unsigned long addr)
 {
+	const greg_t *regs = platform_gregs(thread->platform);
 	const siginfo_t info = {
 		.si_signo = signo,
 		.si_code = code,
 		.si_addr = (void *)addr, /* NOLINT: a guest's address */
 	};
 
+	thread->trap.trapno = (unsigned long)regs[REG_TRAPNO];
+	thread->trap.error = (unsigned long)regs[REG_ERR];
+	if (thread->trap.trapno == TRAP_PAGE_FAULT)
+		thread->trap.addr = addr;
 	thread_force_signal(thread, &info);
 }
 
@@ -236,13 +242,13 @@ static bool resolve_fault(struct thread *thread, const struct platform_want *wan
 	case GW_FAULT_DONE:
 		return true;
 	case GW_FAULT_MAPERR:
-		segv(thread, SIGSEGV, SEGV_MAPERR, want->addr);
+		trap_signal(thread, SIGSEGV, SEGV_MAPERR, want->addr);
 		return false;
 	case GW_FAULT_ACCERR:
-		segv(thread, SIGSEGV, SEGV_ACCERR, want->addr);
+		trap_signal(thread, SIGSEGV, SEGV_ACCERR, want->addr);
 		return false;
 	case GW_FAULT_SIGBUS:
-		segv(thread, SIGBUS, BUS_ADRERR, want->addr);
+		trap_signal(thread, SIGBUS, BUS_ADRERR, want->addr);
 		return false;
 	case GW_FAULT_OOM:
 		kill_out_of_memory(thread, want->addr);
@@ -253,7 +259,7 @@ static bool resolve_fault(struct thread *thread, const struct platform_want *wan
 
 static void exception(struct thread *thread, const struct platform_event *event)
 {
-	segv(thread, event->signo, event->code, event->addr);
+	trap_signal(thread, event->signo, event->code, event->addr);
 }
 
 static void handle_event(struct thread *thread, const struct platform_event *event,

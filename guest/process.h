@@ -26,6 +26,11 @@ struct restart {
 	unsigned long remaining; /* where clock_nanosleep() was to put the rest, or 0 */
 };
 
+/* What a signal frame tells of the last exception that became a signal, as on Linux. */
+struct last_trap {
+	unsigned long trapno, error, addr;
+};
+
 /*
  * struct thread - one guest thread, driven by one thread of the runner
  *
@@ -48,7 +53,8 @@ struct thread {
 	_Atomic bool waiting;		 /* (a) in a host call that a signal must interrupt */
 	int interrupted;		 /* (a) a signal came: for host_syscall_unless() */
 	struct restart restart;		 /* (o) */
-	stack_t altstack;		 /* (o) */
+	stack_t altstack;		 /* (o) size 0: none */
+	struct last_trap trap;		 /* (o) */
 	unsigned long clear_child_tid;	 /* (o) */
 	unsigned long robust_list;	 /* (o) */
 	unsigned long fs_base, gs_base;	 /* (o) as arch_prctl() set them */

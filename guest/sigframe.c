@@ -203,6 +203,9 @@ static void fill_frame(const struct thread *thread, const struct guest_sigaction
 	frame->uc.stack.size = thread->altstack.ss_size;
 	for (size_t i = 0; i < ARRAY_SIZE(frame->uc.mcontext.gregs); i++)
 		frame->uc.mcontext.gregs[i] = (uint64_t)regs[i];
+	frame->uc.mcontext.gregs[REG_TRAPNO] = thread->trap.trapno;
+	frame->uc.mcontext.gregs[REG_ERR] = thread->trap.error;
+	frame->uc.mcontext.gregs[REG_CR2] = thread->trap.addr;
 	frame->uc.mcontext.gregs[REG_OLDMASK] = mask;
 	frame->uc.sigmask = mask;
 	frame->info = *info;

@@ -254,7 +254,8 @@ void signals_exec(struct thread *thread)
 		};
 	}
 	pthread_mutex_unlock(&signals->lock);
-	thread->altstack = (stack_t){ .ss_flags = SS_DISABLE };
+	thread->altstack.ss_sp = NULL;
+	thread->altstack.ss_size = 0;
 }
 
 void thread_set_blocked(struct thread *thread, uint64_t mask)

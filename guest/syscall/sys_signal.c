@@ -109,12 +109,11 @@ SYS(sigaltstack)
 
 	if (args[0] && user_get(thread, &new, args[0], sizeof(new)))
 		return -EFAULT;
+	old.ss_flags &= GUEST_SS_AUTODISARM;
 	if (!old.ss_size)
 		old.ss_flags |= SS_DISABLE;
 	else if (on_altstack(thread, sp))
 		old.ss_flags |= SS_ONSTACK;
-	else
-		old.ss_flags &= GUEST_SS_AUTODISARM;
 	if (args[0]) {
 		err = thread_set_altstack(thread, &new, sp);
 		if (err)
