@@ -9,8 +9,8 @@
 # the directories must be the same byte for byte.  Times and owners are pinned.
 set -u
 
-godwit=$1
-busybox=$2
+godwit=$(realpath "$1")
+busybox=$(realpath "$2")
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 nr=0

@@ -22,8 +22,10 @@ while :; do
 	esac
 	shift
 done
-godwit=$1
-shift
+godwit=$(realpath "$1")
+program=$(realpath "$2")
+shift 2
+set -- "$program" "$@"
 
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
