@@ -68,6 +68,29 @@ static int open_program(void *host, const char *name, struct mapping **mapping)
 	return err;
 }
 
+/*
+ * What the host's kernel says to every program of its machine.  getauxval() will not do: the C
+ * library answers AT_HWCAP with a mask of its own.
+ */
+static void fill_hardware(struct gw_exec *exec)
+{
+	uint64_t auxv[2 * GW_EXEC_AUXV_MAX] = { 0 };
+	long fd = host_syscall(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		host_syscall(SYS_read, fd, auxv, sizeof(auxv));
+		host_syscall(SYS_close, fd);
+	}
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(auxv) && auxv[i] != AT_NULL; i += 2) {
+		if (auxv[i] == AT_HWCAP)
+			exec->hwcap = auxv[i + 1];
+		else if (auxv[i] == AT_HWCAP2)
+			exec->hwcap2 = auxv[i + 1];
+		else if (auxv[i] == AT_MINSIGSTKSZ)
+			exec->minsigstksz = auxv[i + 1];
+	}
+}
+
 /* Linux would have randomised nothing under setarch -R. */
 static bool randomizes(void)
 {
@@ -89,12 +112,10 @@ static void fill_exec(const struct process *process, const struct exec_args *arg
 		.euid = (uint32_t)host_syscall(SYS_geteuid),
 		.gid = (uint32_t)host_syscall(SYS_getgid),
 		.egid = (uint32_t)host_syscall(SYS_getegid),
-		.hwcap = getauxval(AT_HWCAP),
-		.hwcap2 = getauxval(AT_HWCAP2),
-		.minsigstksz = getauxval(AT_MINSIGSTKSZ),
 		.platform = "x86_64",
 		.randomize = randomizes(),
 	};
+	fill_hardware(exec);
 	process_gw_limits(process, &exec->limits);
 }
 

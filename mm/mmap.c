@@ -30,6 +30,9 @@
 	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |    \
 	 MAP_HUGETLB | MAP_32BIT)
 
+/* No file is larger. */
+#define MAX_LFS_FILESIZE ((unsigned long)INT64_MAX)
+
 struct mmap_request {
 	struct mm *mm;
 	struct mapping *mapping; /* NULL: anonymous */
@@ -171,6 +174,9 @@ static int mmap_kind(struct mmap_request *request)
 /* Files are open for reading, so a shared mapping is one that can never be written. */
 static int mmap_file_kind(struct mmap_request *request)
 {
+	/* Linux: file_mmap_ok(). */
+	if (request->pgoff > (MAX_LFS_FILESIZE - request->len) >> PAGE_SHIFT)
+		return -EOVERFLOW;
 	switch (request->flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
 		if (request->flags & ~(LEGACY_MAP_MASK | MAP_FIXED_NOREPLACE))

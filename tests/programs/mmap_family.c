@@ -190,7 +190,7 @@ static void program_break(void)
 	check("brk into it", brk(start + 21 * PAGE));
 	munmap(start + 20 * PAGE, PAGE);
 	check("brk back", brk(start));
-	check("brk too far", brk(start + (1ul << 46)));
+	check("brk too far", brk(start + (1ul << 47)));
 }
 
 /* Neighbours with the same attributes become one mapping: unmapping across them just works. */
