@@ -422,12 +422,13 @@ static void collect(struct flush *flush, struct reply *list, int room)
 }
 
 /*
- * A command costs about what a fault does: when there are more of them than pages would be left,
- * unmap everything.
+ * A command costs about what a fault does, and not every page that is left will be used again: when
+ * the commands are many for what would be left, unmap everything.
  */
 static bool cheaper_at_once(const struct flush *flush, const struct reply *list)
 {
-	return list->nr > MANY_COMMANDS && (unsigned long)list->nr > flush->tlb->pages.nr_pages;
+	return list->nr > MANY_COMMANDS &&
+	       2 * (unsigned long)list->nr > flush->tlb->pages.nr_pages;
 }
 
 /* Is a command in flight that touches the ranges?  Then it must be executed before the flush. */

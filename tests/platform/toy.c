@@ -219,45 +219,66 @@ long toy_run_to_syscall(struct toy *toy)
 
 /* ---- The migrator ----------------------------------------------------------------------------------- */
 
-static void *copy_frame(struct toy *toy, unsigned int to, unsigned int from)
-{
-	return memcpy(frame_at(toy, to), frame_at(toy, from), PAGE_SIZE);
-}
-
-/* Move @nr pages from number @first on, with one flush. */
-static void migrate(struct toy *toy, unsigned long first, unsigned long nr)
-{
-	unsigned long start = TOY_BASE + first * PAGE_SIZE;
+/* Pages that move together, with one flush. */
+struct migration {
+	int nr;
+	struct toy_pte *ptes[512];
 	unsigned int old[512], new[512];
+	struct gw_tlb_range ranges[512];
+};
 
-	pthread_mutex_lock(&toy->table_lock);
-	for (unsigned long i = 0; i < nr; i++) {
-		struct toy_pte *pte = toy_pte(toy, start + i * PAGE_SIZE);
+static void begin_migration(struct toy *toy, struct migration *m, unsigned long first,
+			    unsigned long nr)
+{
+	m->nr = 0;
+	for (unsigned long i = 0; i < nr; i += toy->stride ? toy->stride : 1) {
+		unsigned long addr = TOY_BASE + (first + i) * PAGE_SIZE;
+		struct toy_pte *pte = toy_pte(toy, addr);
 
 		pte->migrating = true;
-		old[i] = pte->pfn;
-		new[i] = alloc_locked(toy);
+		m->ptes[m->nr] = pte;
+		m->old[m->nr] = pte->pfn;
+		m->new[m->nr] = alloc_locked(toy);
+		m->ranges[m->nr] = (struct gw_tlb_range){ toy->mm, addr, addr + PAGE_SIZE };
+		m->nr++;
 	}
-	pthread_mutex_unlock(&toy->table_lock);
+}
 
-	for (unsigned long i = 0; toy->copy_first && i < nr; i++)
-		copy_frame(toy, new[i], old[i]);
-	flush(toy, start, nr, GW_TLB_UNMAP);
-	for (unsigned long i = 0; !toy->copy_first && i < nr; i++)
-		copy_frame(toy, new[i], old[i]);
+static void copy_frames(struct toy *toy, const struct migration *m)
+{
+	for (int i = 0; i < m->nr; i++)
+		memcpy(frame_at(toy, m->new[i]), frame_at(toy, m->old[i]), PAGE_SIZE);
+}
 
-	pthread_mutex_lock(&toy->table_lock);
-	for (unsigned long i = 0; i < nr; i++) {
-		struct toy_pte *pte = toy_pte(toy, start + i * PAGE_SIZE);
-
-		pte->pfn = new[i];
-		pte->migrating = false;
-		memset(frame_at(toy, old[i]), POISON, PAGE_SIZE);
-		free_locked(toy, old[i]);
+static void end_migration(struct toy *toy, const struct migration *m)
+{
+	for (int i = 0; i < m->nr; i++) {
+		m->ptes[i]->pfn = m->new[i];
+		m->ptes[i]->migrating = false;
+		memset(frame_at(toy, m->old[i]), POISON, PAGE_SIZE);
+		free_locked(toy, m->old[i]);
 	}
 	pthread_cond_broadcast(&toy->migrated);
+	toy->nr_migrated += (unsigned long)m->nr;
+}
+
+static void migrate(struct toy *toy, unsigned long first, unsigned long nr)
+{
+	struct migration m;
+
+	pthread_mutex_lock(&toy->table_lock);
+	begin_migration(toy, &m, first, nr);
 	pthread_mutex_unlock(&toy->table_lock);
-	toy->nr_migrated += nr;
+
+	if (toy->copy_first)
+		copy_frames(toy, &m);
+	platform_tlb_ops()->flush(toy->platform, m.ranges, m.nr, GW_TLB_UNMAP);
+	if (!toy->copy_first)
+		copy_frames(toy, &m);
+
+	pthread_mutex_lock(&toy->table_lock);
+	end_migration(toy, &m);
+	pthread_mutex_unlock(&toy->table_lock);
 }
 
 static void *migrator_main(void *arg)

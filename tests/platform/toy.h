@@ -57,6 +57,7 @@ struct toy {
 	unsigned long first, nr; /* pages, from TOY_BASE, that it moves */
 	bool copy_first;	 /* the wrong order */
 	unsigned long batch;	 /* pages flushed at once */
+	unsigned long stride;	 /* of these, each so-and-so-many-th is moved; 0: each */
 	atomic_ulong nr_migrated;
 
 	atomic_ulong nr_faults;
