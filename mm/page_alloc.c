@@ -313,6 +313,9 @@ static void prep_new_folio(struct machine *machine, struct folio *folio)
 
 	ASSERT_MSG(!(flags & FLAGS_CHECK_AT_FREE), "frame %lu, flags 0x%x",
 		   folio_pfn(machine, folio), (unsigned int)flags);
+	/* Put once too often, or held by somebody who has no right to. */
+	ASSERT_MSG(folio_ref_count(folio) == 0, "frame %lu is free with %d references",
+		   folio_pfn(machine, folio), folio_ref_count(folio));
 	if (flags & 1 << PG_poisoned)
 		check_poison(machine, folio);
 	folio->index = 0;
