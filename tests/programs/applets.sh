@@ -20,12 +20,12 @@ failed=0
 make_inputs()
 {
 	"$busybox" awk 'BEGIN {
-		for (i = 0; i < 20000; i++) {
+		for (i = 0; i < 6000; i++) {
 			x = (x * 69069 + 12345) % 4294967296
 			printf "%d line %d of %s words %x\n", x % 100000, i, substr("alphabetic", x % 7), x
 		}
 	}' >text
-	"$busybox" head -n 3000 text | "$busybox" tr a-z A-Z >upper
+	"$busybox" head -n 1500 text | "$busybox" tr a-z A-Z >upper
 	{ "$busybox" head -n 500 text; echo extra; "$busybox" tail -n +700 text; } >changed
 	"$busybox" cut -d ' ' -f 1 text >numbers
 	"$busybox" head -c 3000000 text >bytes
@@ -49,8 +49,8 @@ in_mode()
 	shift
 	case $mode in
 	host) set -- "$busybox" "$@" ;;
-	plain) set -- "$godwit" run -- "$busybox" "$@" ;;
-	storm) set -- "$godwit" run --migrate=storm --check -- "$busybox" "$@" ;;
+	plain) set -- "$godwit" run --memory=128M -- "$busybox" "$@" ;;
+	storm) set -- "$godwit" run --memory=128M --migrate=storm --check -- "$busybox" "$@" ;;
 	esac
 	(cd "$tmp/$mode" && exec env -i PATH=/bin HOME=/ TZ=UTC LC_ALL=C FRUIT=pear "$@") \
 		<"$stdin" >"$tmp/out.$mode" 2>"$tmp/err.$mode"
@@ -156,7 +156,7 @@ applet env
 applet env -u FRUIT A=B
 applet expr 12345 '*' 67890 - 17
 applet expr abcdef : 'ab\(c.\)'
-applet seq -w 1 3 20000
+applet seq -w 1 3 9000
 applet factor 1234567890123 600851475143
 applet stat -c '%n %s %a %F %h' text tree/a tree/link
 applet basename /some/path/file.txt .txt

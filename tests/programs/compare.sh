@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # compare.sh - fails when a program behaves otherwise on Godwit than on the host
 #
-# usage: compare.sh [--moves=N] [--run=OPTION]... [--stdin=FILE] GODWIT PROGRAM [ARG]...
+# usage: compare.sh [--moves=N] [--run=OPTION] [--stdin=FILE] GODWIT PROGRAM [ARG]...
 #
 # The program runs on the host, on Godwit, and on Godwit while its pages are moved about and checked
 # (--migrate=storm --check).  Standard output, standard error, status and the files it leaves behind
@@ -11,12 +11,12 @@
 set -u
 
 moves=0
-options=
+options=--memory=128M # little starts faster
 stdin=/dev/null
 while :; do
 	case $1 in
 	--moves=*) moves=${1#*=} ;;
-	--run=*) options="$options ${1#*=}" ;;
+	--run=*) options=${1#*=} ;;
 	--stdin=*) stdin=${1#*=} ;;
 	*) break ;;
 	esac
