@@ -18,11 +18,11 @@ static const struct command commands[] = {
 	{ "run", "run a program while its pages migrate", cmd_run, RUN_STATUS_FAILED },
 #endif
 #ifdef GODWIT_HAS_EXPLORE
-	{ "explore", "run a scenario under every interleaving", cmd_explore, EXIT_USAGE },
+	{ "explore", "run a scenario under one schedule after another", cmd_explore, EXIT_USAGE },
 	{ "replay", "run one schedule again, step by step", cmd_replay, EXIT_USAGE },
 #endif
 #ifdef GODWIT_HAS_RACES
-	{ "races", "the collected historic races: list, show, run, prove", cmd_races, EXIT_USAGE },
+	{ "races", "historic races: list and run", cmd_races, EXIT_USAGE },
 #endif
 #ifdef GODWIT_HAS_CORE
 	{ "guards", "the protective measures that experiments switch off", cmd_guards, EXIT_USAGE },
@@ -106,7 +106,7 @@ static const struct argp own_argp = {
 	.parser = parse_own,
 	.args_doc = "COMMAND [ARG]...",
 	.doc = "Linux's memory manager in user space: run programs on it while their pages move, "
-	       "and explore its races."
+	       "and look for its races."
 	       "\v", /* what follows is help_filter's */
 	.help_filter = help_filter,
 };
