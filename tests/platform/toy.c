@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NR_FRAMES 4096ul
 #define POISON	  0xdb
@@ -283,6 +284,7 @@ static void migrate(struct toy *toy, unsigned long first, unsigned long nr)
 
 static void *migrator_main(void *arg)
 {
+	const struct timespec pause = { .tv_nsec = 20000 };
 	struct toy *toy = arg;
 	unsigned long at = 0;
 
@@ -290,6 +292,7 @@ static void *migrator_main(void *arg)
 		unsigned long nr = toy->batch < toy->nr - at ? toy->batch : toy->nr - at;
 
 		migrate(toy, toy->first + at, nr);
+		nanosleep(&pause, NULL); /* else the guest would do nothing but fault */
 		at = (at + nr) % toy->nr;
 	}
 	return NULL;
