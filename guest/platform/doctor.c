@@ -108,8 +108,8 @@ static void check_overcommit(const struct report *report)
 		    "2: the machine's memory is charged at once, used or not; choose a small "
 		    "--memory, or sysctl vm.overcommit_memory=0");
 	else
-		say(report, "vm.overcommit_memory", true,
-		    "%lu: memory is charged when it is used", mode);
+		say(report, "vm.overcommit_memory", true, "%lu: memory is charged when it is used",
+		    mode);
 }
 
 static void check_min_addr(const struct report *report)
@@ -122,8 +122,10 @@ static void check_min_addr(const struct report *report)
 		    known ? "%lu; guests begin at %lu" : "unknown (%lu); guests begin at %lu", min,
 		    STUB_GUEST_LOW);
 	else
-		say(report, "vm.mmap_min_addr", false, "%lu; guests begin at %lu: sysctl "
-		    "vm.mmap_min_addr=%lu", min, STUB_GUEST_LOW, STUB_GUEST_LOW);
+		say(report, "vm.mmap_min_addr", false,
+		    "%lu; guests begin at %lu: sysctl "
+		    "vm.mmap_min_addr=%lu",
+		    min, STUB_GUEST_LOW, STUB_GUEST_LOW);
 }
 
 static void check_cpus(const struct report *report)
@@ -146,8 +148,8 @@ static void check_fsgsbase(const struct report *report)
 	bool there = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 
 	say(report, "FSGSBASE", true,
-	    there ? "guests may write segment bases themselves" :
-		    "not offered by the kernel; guests use arch_prctl(2)");
+	    there ? "guests may write segment bases themselves"
+		  : "not offered by the kernel; guests use arch_prctl(2)");
 }
 
 static void check_platform(const struct report *report)

@@ -190,13 +190,12 @@ static void child_main(void *arg)
 	}
 }
 
-/* ---- The factory's thread ------------------------------------------------------------------------ */
+/* ---- The factory's thread -------------------------------------------------------------------- */
 
 static void carry_out(struct factory *factory, struct spawn *spawn)
 {
 	spawn->step = SPAWN_CLONE;
-	spawn->pid = (pid_t)host_vfork(child_main, spawn,
-				       factory->child_stack + CHILD_STACK_SIZE);
+	spawn->pid = (pid_t)host_vfork(child_main, spawn, factory->child_stack + CHILD_STACK_SIZE);
 	if (spawn->pid >= 0 && spawn->error) {
 		host_syscall(SYS_wait4, (long)spawn->pid, NULL, (long)__WALL, NULL);
 		spawn->pid = (pid_t)spawn->error;
@@ -224,9 +223,9 @@ static const char *explain(const struct spawn *spawn)
 {
 	switch (spawn->step) {
 	case SPAWN_CLONE:
-		return spawn->pid == -EAGAIN ?
-			       "no process could be made; see ulimit -u (RLIMIT_NPROC) and pids.max" :
-			       "no process could be made";
+		return spawn->pid == -EAGAIN
+			       ? "no process could be made; see ulimit -u (RLIMIT_NPROC) and pids.max"
+			       : "no process could be made";
 	case SPAWN_DESCRIPTORS:
 		return "no descriptors were left for the guest's process; see ulimit -n";
 	case SPAWN_CLOSE:

@@ -80,8 +80,7 @@ struct host_region *host_pages_reserve(struct host_pages *pages, unsigned long a
 	return *slot;
 }
 
-struct host_region *host_pages_next(struct host_pages *pages, unsigned long addr,
-				    unsigned long end)
+struct host_region *host_pages_next(struct host_pages *pages, unsigned long addr, unsigned long end)
 {
 	while (addr < end) {
 		void *entry = pages->root;
@@ -94,7 +93,8 @@ struct host_region *host_pages_next(struct host_pages *pages, unsigned long addr
 		if (entry && ((struct host_region *)entry)->nr_pages)
 			return entry;
 		/* Nothing below this slot: on to the next one. */
-		addr = ALIGN_DOWN(addr, 1ul << slot_shift(level + 1)) + (1ul << slot_shift(level + 1));
+		addr = ALIGN_DOWN(addr, 1ul << slot_shift(level + 1)) +
+		       (1ul << slot_shift(level + 1));
 	}
 	return NULL;
 }

@@ -20,11 +20,11 @@
 
 /* A page's record: the frame and the rights of its mapping; 0: none. */
 typedef uint32_t host_page_t;
-#define HOST_PAGE_MAPPED 1u
-#define HOST_PAGE_WRITE	 2u
-#define HOST_PAGE_EXEC	 4u
+#define HOST_PAGE_MAPPED    1u
+#define HOST_PAGE_WRITE	    2u
+#define HOST_PAGE_EXEC	    4u
 #define HOST_PAGE_PFN_SHIFT 3
-#define HOST_PAGE_PFN_MAX (1ul << (32 - HOST_PAGE_PFN_SHIFT))
+#define HOST_PAGE_PFN_MAX   (1ul << (32 - HOST_PAGE_PFN_SHIFT))
 
 static inline host_page_t host_page(unsigned long pfn, bool write, bool exec)
 {
@@ -46,7 +46,7 @@ struct host_region {
 };
 
 struct host_pages {
-	void *root; /* a radix tree of three levels, by address */
+	void *root;		/* a radix tree of three levels, by address */
 	struct list_head order; /* all regions, the oldest first */
 	unsigned long nr_pages, nr_vmas;
 };

@@ -12,8 +12,8 @@
  *  2. A flush forgets the pages and notes, in one critical section, which threads run with a reply
  *     not yet executed that touches them.  It waits until they have executed it: else their fill
  *     could land after the unmapping.
- *  3. Then the mappings go: by the helper, a thread of the stub, and the flush waits for it.  Or, if
- *     nobody of the address space runs, by a command in the reply of the parked thread, which
+ *  3. Then the mappings go: by the helper, a thread of the stub, and the flush waits for it.  Or,
+ *     if nobody of the address space runs, by a command in the reply of the parked thread, which
  *     executes it before anything else; no wait.
  *  4. Flushes of one address space follow each other: one that finds a page forgotten by another
  *     must not return before that other has been executed.
@@ -47,7 +47,7 @@ static int prot_of(host_page_t page)
 	       (page & HOST_PAGE_EXEC ? PROT_EXEC : 0);
 }
 
-/* ---- Birth and death of an address space ---------------------------------------------------------- */
+/* ---- Birth and death of an address space ----------------------------------------------------- */
 
 static int tlb_mm_init(void *host, struct mm *mm)
 {
@@ -143,7 +143,7 @@ void host_tlb_forget_all(struct host_tlb *tlb)
 	reply_add(reply, &(struct stub_command){ .op = STUB_MUNMAP_ALL });
 }
 
-/* ---- Filling ----------------------------------------------------------------------------------------- */
+/* ---- Filling --------------------------------------------------------------------------------- */
 
 /* Pages that one command maps: contiguous addresses, contiguous frames, equal rights. */
 struct run {
@@ -196,14 +196,15 @@ static void map_run(struct host_tlb *tlb, const struct run *run)
 	for (int i = 0; i < run->nr; i++)
 		host_pages_set(&tlb->pages, run->region, run->first + i,
 			       run->page + ((host_page_t)i << HOST_PAGE_PFN_SHIFT));
-	reply_add(&tlb->process->thread.reply,
-		  &(struct stub_command){
-			  .op = STUB_MMAP,
-			  .prot = (uint32_t)prot_of(run->page),
-			  .addr = run->region->base + ((unsigned long)run->first << HOST_PAGE_SHIFT),
-			  .len = (unsigned long)run->nr << HOST_PAGE_SHIFT,
-			  .offset = pfn << HOST_PAGE_SHIFT,
-		  });
+	reply_add(
+		&tlb->process->thread.reply,
+		&(struct stub_command){
+			.op = STUB_MMAP,
+			.prot = (uint32_t)prot_of(run->page),
+			.addr = run->region->base + ((unsigned long)run->first << HOST_PAGE_SHIFT),
+			.len = (unsigned long)run->nr << HOST_PAGE_SHIFT,
+			.offset = pfn << HOST_PAGE_SHIFT,
+		});
 }
 
 static void evict_region(struct host_tlb *tlb, struct host_region *region)
@@ -263,7 +264,7 @@ static void tlb_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_ent
 	pthread_mutex_unlock(&tlb->lock);
 }
 
-/* ---- Flushing ---------------------------------------------------------------------------------------- */
+/* ---- Flushing -------------------------------------------------------------------------------- */
 
 /*
  * One flush of the ranges of one address space.  It goes through them once, as far as a list of
@@ -276,8 +277,8 @@ struct flush {
 	int nr;
 	struct mm *mm;
 
-	int range;	    /* where it is */
-	unsigned long addr; /* in that range */
+	int range;		 /* where it is */
+	unsigned long addr;	 /* in that range */
 	unsigned long low, high; /* bounds of all ranges */
 };
 
@@ -304,8 +305,7 @@ static bool affected(const struct flush *flush, host_page_t page)
 static bool same_command(const struct flush *flush, host_page_t page, host_page_t next)
 {
 	return affected(flush, next) &&
-	       (flush->kind == GW_TLB_UNMAP ||
-		(page & HOST_PAGE_EXEC) == (next & HOST_PAGE_EXEC));
+	       (flush->kind == GW_TLB_UNMAP || (page & HOST_PAGE_EXEC) == (next & HOST_PAGE_EXEC));
 }
 
 /* Is nothing recorded in [@start, @end)?  Both lie in one region or end in the next. */
@@ -427,8 +427,7 @@ static void collect(struct flush *flush, struct reply *list, int room)
  */
 static bool cheaper_at_once(const struct flush *flush, const struct reply *list)
 {
-	return list->nr > MANY_COMMANDS &&
-	       2 * (unsigned long)list->nr > flush->tlb->pages.nr_pages;
+	return list->nr > MANY_COMMANDS && 2 * (unsigned long)list->nr > flush->tlb->pages.nr_pages;
 }
 
 /* Is a command in flight that touches the ranges?  Then it must be executed before the flush. */

@@ -51,17 +51,17 @@ struct platform_thread {
 	 * From the moment in which its reply is settled until its next event is taken.  A thread
 	 * that is not running executes nothing before its reply.
 	 */
-	bool running;			      /* (l) */
-	struct reply reply;		      /* (l) for the next resume */
-	uint32_t seq;			      /* (l) of the last reply that was settled */
+	bool running;			       /* (l) */
+	struct reply reply;		       /* (l) for the next resume */
+	uint32_t seq;			       /* (l) of the last reply that was settled */
 	unsigned long issued_low, issued_high; /* (l) addresses that its commands touch */
 
-	ucontext_t *frame;  /* (o) in the slot; its registers */
-	uint32_t budget;    /* (o) ticks that it spins now */
-	uint32_t idle;	    /* (o) waits since it last tried to spin */
-	uint32_t abstain;   /* (o) waits for which it will not yield */
-	uint32_t penance;   /* (o) what abstain was set to last */
-	int nr_failed;	    /* (o) replies in a row that could not be carried out */
+	ucontext_t *frame;   /* (o) in the slot; its registers */
+	uint32_t budget;     /* (o) ticks that it spins now */
+	uint32_t idle;	     /* (o) waits since it last tried to spin */
+	uint32_t abstain;    /* (o) waits for which it will not yield */
+	uint32_t penance;    /* (o) what abstain was set to last */
+	int nr_failed;	     /* (o) replies in a row that could not be carried out */
 	_Atomic bool kicked; /* and no event since */
 };
 
@@ -117,14 +117,14 @@ struct platform {
 	struct platform_process *spare; /* lock: made, and not yet used */
 };
 
-/* ---- factory.c: the thread that makes stub processes ---------------------------------------- */
+/* ---- factory.c: the thread that makes stub processes ----------------------------------------- */
 
 int factory_create(int frames_fd, struct factory **factory, const char **why);
 void factory_destroy(struct factory *factory);
 /* => the process, or -errno */
 pid_t factory_spawn(struct factory *factory, int control_fd, const char **why);
 
-/* ---- stub_process.c ---------------------------------------------------------------------------- */
+/* ---- stub_process.c -------------------------------------------------------------------------- */
 
 int stub_process_create(struct platform *platform, struct platform_process **process,
 			const char **why);
@@ -136,7 +136,7 @@ void stub_process_kill(struct platform_process *process);
  */
 int stub_process_order(struct platform_process *process);
 
-/* ---- thread.c ---------------------------------------------------------------------------------- */
+/* ---- thread.c -------------------------------------------------------------------------------- */
 
 /* The first event.  => false: the stub died */
 bool thread_start(struct platform_thread *thread);
@@ -147,7 +147,7 @@ void thread_wait_executed(struct platform_thread *thread, uint32_t seq);
 
 void reply_add(struct reply *reply, const struct stub_command *command);
 
-/* ---- host_tlb.c --------------------------------------------------------------------------------- */
+/* ---- host_tlb.c ------------------------------------------------------------------------------ */
 
 extern const struct gw_tlb_ops host_tlb_ops;
 
@@ -158,7 +158,7 @@ bool host_tlb_reserve(struct host_tlb *tlb, unsigned long addr);
 /* Record that nothing is mapped, and let the parked thread's reply make it true.  => lock held */
 void host_tlb_forget_all(struct host_tlb *tlb);
 
-/* ---- Futexes on the slots: shared with the stub's process ------------------------------------------ */
+/* ---- Futexes on the slots: shared with the stub's process ------------------------------------ */
 
 /* => 0, -EAGAIN, -EINTR, -ETIMEDOUT */
 int slot_sleep(uint32_t *word, uint32_t value);

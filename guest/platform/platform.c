@@ -20,7 +20,8 @@
 #include "memfd.h"
 #include "syscall.h"
 
-#define SPIN_US 100 /* at most, before a sleep: a few times what a hand-over through a futex costs */
+/* A wait spins for so long at most: a few times what a hand-over through a futex costs. */
+#define SPIN_US 100
 
 #define CALIBRATION_NS 500000ul
 #define HANDLER_STACK  8192ul /* what the handler needs beside the signal frame, with room */

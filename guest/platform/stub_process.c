@@ -25,7 +25,7 @@
 
 #define START_ATTEMPTS 5
 
-/* ---- Futexes ------------------------------------------------------------------------------------ */
+/* ---- Futexes --------------------------------------------------------------------------------- */
 
 int slot_sleep(uint32_t *word, uint32_t value)
 {
@@ -41,7 +41,7 @@ void slot_wake(uint32_t *word)
 	host_syscall(SYS_futex, word, (long)FUTEX_WAKE, (long)__INT_MAX__, NULL, NULL, 0l);
 }
 
-/* ---- Birth ----------------------------------------------------------------------------------------- */
+/* ---- Birth ----------------------------------------------------------------------------------- */
 
 static struct stub_slot *slot_at(const struct platform_process *process, int nr)
 {
@@ -180,7 +180,7 @@ int platform_process_create(struct platform *platform, struct platform_process *
 	return stub_process_create(platform, process, &why);
 }
 
-/* ---- Death ------------------------------------------------------------------------------------------ */
+/* ---- Death ----------------------------------------------------------------------------------- */
 
 static bool gone(const struct platform_process *process)
 {
@@ -248,7 +248,7 @@ void platform_process_set_mm(struct platform_process *process, struct mm *mm)
 	platform_set_segment_base(&process->thread, ARCH_SET_GS, 0);
 }
 
-/* ---- The helper -------------------------------------------------------------------------------------- */
+/* ---- The helper ------------------------------------------------------------------------------ */
 
 /* It sleeps while it has nothing to do, and so do we: spinning would keep the guest off a CPU. */
 int stub_process_order(struct platform_process *process)

@@ -26,11 +26,11 @@
 
 #include "syscall.h"
 
-#define FILL_AROUND	GW_TLB_FILL_MAX
+#define FILL_AROUND	   GW_TLB_FILL_MAX
 #define REPLIES_FAILED_MAX 3
-#define EXECUTE_LOOKS	50
-#define CPU_SELECTOR	0x7b /* as in the stub */
-#define FILL_DELAY_NS	300000l
+#define EXECUTE_LOOKS	   50
+#define CPU_SELECTOR	   0x7b /* as in the stub */
+#define FILL_DELAY_NS	   300000l
 
 /* The x86 page-fault error code, and the number of the exception. */
 #define TRAP_PAGE_FAULT	  14
@@ -43,7 +43,7 @@
 
 #define READ_FIELD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
-/* ---- Waiting ---------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static uint32_t cpu_number(void)
 {
@@ -194,7 +194,7 @@ void thread_wait_executed(struct platform_thread *thread, uint32_t seq)
 	}
 }
 
-/* ---- Replies -------------------------------------------------------------------------------------- */
+/* ---- Replies --------------------------------------------------------------------------------- */
 
 void reply_add(struct reply *reply, const struct stub_command *command)
 {
@@ -220,7 +220,8 @@ void thread_issue(struct platform_thread *thread)
 			thread->issued_high = STUB_GUEST_TOP;
 		} else if (command->len) {
 			thread->issued_low = min(thread->issued_low, command->addr);
-			thread->issued_high = max(thread->issued_high, command->addr + command->len);
+			thread->issued_high =
+				max(thread->issued_high, command->addr + command->len);
 		}
 	}
 }
@@ -253,7 +254,7 @@ static void set_parked(struct platform_thread *thread)
 		pthread_mutex_unlock(&tlb->lock);
 }
 
-/* ---- Events --------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 /* Find the registers in the slot.  => false: not where they can be */
 static bool find_frame(struct platform_thread *thread)
@@ -276,9 +277,9 @@ static void decode_fault(struct platform_event *event, const greg_t *gregs)
 {
 	event->kind = PLATFORM_FAULT;
 	event->addr = (unsigned long)gregs[REG_CR2];
-	event->access = event->error & PF_INSTRUCTION ? GW_EXEC :
-			event->error & PF_WRITE	      ? GW_WRITE :
-							GW_READ;
+	event->access = event->error & PF_INSTRUCTION ? GW_EXEC
+			: event->error & PF_WRITE     ? GW_WRITE
+						      : GW_READ;
 }
 
 /*
@@ -353,7 +354,7 @@ bool thread_start(struct platform_thread *thread)
 	return wait_for_turn(thread) && find_frame(thread);
 }
 
-/* ---- Running --------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static void delay_fills(struct platform_thread *thread)
 {
@@ -453,20 +454,20 @@ void platform_kick(struct platform_thread *thread)
 	host_syscall(SYS_tgkill, (long)thread->process->pid, (long)thread->tid, (long)SIGUSR1);
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 greg_t *platform_gregs(struct platform_thread *thread)
 {
 	return thread->frame->uc_mcontext.gregs;
 }
 
-/* Where the kernel put the floating-point state of a signal frame: arch/x86, struct _fpx_sw_bytes. */
-#define FXSAVE_SIZE	 512
-#define FXSAVE_CONTROL	 0  /* 16 bits */
-#define FXSAVE_MXCSR	 24 /* 32 bits */
-#define FXSAVE_SW_MAGIC1 464
-#define FXSAVE_SW_XSTATE 480 /* bytes, without what closes the frame */
-#define XSAVE_HEADER_SIZE 64 /* begins with the bits of what is in the frame */
+/* The floating-point state of a signal frame: arch/x86, struct _fpx_sw_bytes. */
+#define FXSAVE_SIZE	  512
+#define FXSAVE_CONTROL	  0  /* 16 bits */
+#define FXSAVE_MXCSR	  24 /* 32 bits */
+#define FXSAVE_SW_MAGIC1  464
+#define FXSAVE_SW_XSTATE  480 /* bytes, without what closes the frame */
+#define XSAVE_HEADER_SIZE 64  /* begins with the bits of what is in the frame */
 
 #define CONTROL_INIT 0x37f
 #define MXCSR_INIT   0x1f80
@@ -474,8 +475,7 @@ greg_t *platform_gregs(struct platform_thread *thread)
 void *platform_fpstate(struct platform_thread *thread, size_t *size_bytes)
 {
 	unsigned long slot = STUB_CONTROL + (unsigned long)thread->slot_nr * STUB_SLOT_SIZE;
-	unsigned long offset =
-		(unsigned long)READ_FIELD(thread->frame->uc_mcontext.fpregs) - slot;
+	unsigned long offset = (unsigned long)READ_FIELD(thread->frame->uc_mcontext.fpregs) - slot;
 	char *state = (char *)thread->slot + offset;
 	uint32_t magic;
 

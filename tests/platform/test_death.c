@@ -168,7 +168,7 @@ static void a_destroyed_process_is_gone(void **state)
 	toy_destroy(toy);
 }
 
-/* ---- What the host forbids is said in words --------------------------------------------------------- */
+/* ---- What the host forbids is said in words -------------------------------------------------- */
 
 static int create_with_limit(int resource, rlim_t value, const char **why)
 {
@@ -216,7 +216,7 @@ static void a_file_size_limit_is_named(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 }
 
-/* ---- A sandbox ------------------------------------------------------------------------------------ */
+/* ---- A sandbox ------------------------------------------------------------------------------- */
 
 /* From now on, @nr fails with @error. */
 static void forbid(int nr, int error)

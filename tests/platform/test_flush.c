@@ -19,7 +19,7 @@
 #include "code.h"
 #include "toy.h"
 
-#define ROUNDS 10000000l
+#define ROUNDS		10000000l
 #define BROKEN_ATTEMPTS 10
 
 static greg_t *reg(struct toy *toy, int which)
@@ -96,8 +96,8 @@ static void no_store_is_lost_while_pages_move_in_batches(void **state)
 {
 	(void)state;
 	for (unsigned long batch = 4; batch <= 128; batch *= 4)
-		assert_int_equal(count_while_migrating(
-					 &(struct count){ .nr = 128, .batch = batch, .rounds = ROUNDS / 3 }),
+		assert_int_equal(count_while_migrating(&(struct count){
+					 .nr = 128, .batch = batch, .rounds = ROUNDS / 3 }),
 				 0);
 }
 
@@ -117,15 +117,15 @@ static void no_store_is_lost_while_every_other_page_moves(void **state)
 static void no_store_is_lost_while_fills_are_slow(void **state)
 {
 	(void)state;
-	assert_int_equal(count_while_migrating(
-				 &(struct count){ .fault_injection = PLATFORM_DELAY_FILLS,
-						  .nr = 16,
-						  .batch = 1,
-						  .rounds = ROUNDS }),
-			 0);
+	assert_int_equal(
+		count_while_migrating(&(struct count){ .fault_injection = PLATFORM_DELAY_FILLS,
+						       .nr = 16,
+						       .batch = 1,
+						       .rounds = ROUNDS }),
+		0);
 }
 
-/* ---- Broken on purpose ---------------------------------------------------------------------------- */
+/* ---- Broken on purpose ----------------------------------------------------------------------- */
 
 static void must_lose_stores(const struct count *count)
 {
@@ -139,17 +139,15 @@ static void must_lose_stores(const struct count *count)
 static void without_flushes_stores_are_lost(void **state)
 {
 	(void)state;
-	must_lose_stores(&(struct count){ .fault_injection = PLATFORM_NO_FLUSH,
-					  .nr = 16,
-					  .batch = 1,
-					  .rounds = ROUNDS });
+	must_lose_stores(&(struct count){
+		.fault_injection = PLATFORM_NO_FLUSH, .nr = 16, .batch = 1, .rounds = ROUNDS });
 }
 
 static void without_waiting_for_fills_stores_are_lost(void **state)
 {
 	(void)state;
-	must_lose_stores(&(struct count){ .fault_injection = PLATFORM_NO_WAIT_FOR_FILLS |
-							     PLATFORM_DELAY_FILLS,
+	must_lose_stores(&(struct count){ .fault_injection =
+						  PLATFORM_NO_WAIT_FOR_FILLS | PLATFORM_DELAY_FILLS,
 					  .nr = 16,
 					  .batch = 1,
 					  .rounds = ROUNDS });
@@ -162,7 +160,7 @@ static void copying_before_the_flush_loses_stores(void **state)
 		&(struct count){ .copy_first = true, .nr = 16, .batch = 1, .rounds = ROUNDS });
 }
 
-/* ---- Rights --------------------------------------------------------------------------------------- */
+/* ---- Rights ---------------------------------------------------------------------------------- */
 
 static void a_protected_page_is_read_without_a_fault_and_not_written(void **state)
 {
@@ -215,7 +213,7 @@ static void an_unmapped_range_faults_page_by_page(void **state)
 	toy_destroy(toy);
 }
 
-/* ---- The host's limits ------------------------------------------------------------------------------ */
+/* ---- The host's limits ----------------------------------------------------------------------- */
 
 /* Two frames in turn: no two neighbours share a mapping of the host. */
 static void map_scattered(struct toy *toy, unsigned long nr)

@@ -27,8 +27,8 @@ static unsigned long count_vmas(const host_page_t *model)
 	unsigned long nr = 0;
 
 	for (unsigned long i = 0; i < NR_PAGES; i++)
-		nr += model[i] && (i % HOST_REGION_PAGES == 0 ||
-				   !host_page_joins(model[i - 1], model[i]));
+		nr += model[i] &&
+		      (i % HOST_REGION_PAGES == 0 || !host_page_joins(model[i - 1], model[i]));
 	return nr;
 }
 
@@ -89,7 +89,8 @@ static void records_and_counts_match_a_plain_array(void **state)
 
 static void walks_find_regions_in_order_and_pass_over_empty_ones(void **state)
 {
-	static const unsigned long addrs[] = { 0x10000, 0x40000000, 0x555555554000, 0x7ffeffe00000 };
+	static const unsigned long addrs[] = { 0x10000, 0x40000000, 0x555555554000,
+					       0x7ffeffe00000 };
 	struct host_pages pages;
 	unsigned long at = 0;
 

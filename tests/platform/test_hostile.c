@@ -120,7 +120,8 @@ static void the_stubs_own_calls_pass(void **state)
 static void mmap_maps_frames_in_the_guests_part_alone(void **state)
 {
 	const struct call calls[] = {
-		{ "call_mmap", { TOY_DATA, 4096, 7, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1ul } },
+		{ "call_mmap",
+		  { TOY_DATA, 4096, 7, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1ul } },
 		{ "call_mmap", { TOY_DATA, 4096, 7, SHARED_FIXED | MAP_ANONYMOUS, -1ul } },
 		{ "call_mmap", { TOY_DATA, 4096, 7, SHARED_FIXED | MAP_LOCKED, STUB_FRAMES_FD } },
 		{ "call_mmap", { TOY_DATA, 4096, 7, SHARED_FIXED | 1ul << 32, STUB_FRAMES_FD } },
@@ -153,7 +154,8 @@ static void munmap_cannot_reach_the_stub(void **state)
 		{ "call_munmap_all", { STUB_GUEST_LOW, 0x7ffffffff000 } },
 		{ "call_munmap_all", { STUB_GUEST_LOW, STUB_GUEST_TOP } },
 		{ "call_munmap_all", { STUB_BASE, 4096 } },
-		{ "call_munmap_all", { STUB_GUEST_LOW | 1ul << 46, STUB_GUEST_TOP - STUB_GUEST_LOW } },
+		{ "call_munmap_all",
+		  { STUB_GUEST_LOW | 1ul << 46, STUB_GUEST_TOP - STUB_GUEST_LOW } },
 	};
 
 	(void)state;
@@ -217,11 +219,13 @@ static void calls_of_the_start_are_closed(void **state)
 /* Past the number that the stub loads, to the instruction itself. */
 static void each_instruction_serves_one_number(void **state)
 {
-	static const char *const sites[] = { "site_mmap",	"site_munmap", "site_munmap_all",
-					     "site_mprotect",	"site_futex",  "site_arch_prctl",
+	static const char *const sites[] = { "site_mmap",     "site_munmap", "site_munmap_all",
+					     "site_mprotect", "site_futex",  "site_arch_prctl",
 					     "site_sigreturn" };
-	static const long numbers[] = { SYS_getpid, SYS_fork, SYS_execve,	SYS_exit_group,
-					SYS_kill,   SYS_open, SYS_rt_sigprocmask, 0x40000000 + SYS_getpid };
+	static const long numbers[] = { SYS_getpid,	    SYS_fork,
+					SYS_execve,	    SYS_exit_group,
+					SYS_kill,	    SYS_open,
+					SYS_rt_sigprocmask, 0x40000000 + SYS_getpid };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
@@ -235,7 +239,7 @@ static void each_instruction_serves_one_number(void **state)
 		}
 }
 
-/* ---- Memory of the stub --------------------------------------------------------------------------- */
+/* ---- Memory of the stub ---------------------------------------------------------------------- */
 
 static void the_stubs_code_cannot_be_written(void **state)
 {
@@ -277,7 +281,7 @@ static void a_forged_event_is_found_out(void **state)
 	toy_destroy(toy);
 }
 
-/* ---- Signals ---------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 /* A frame on the guest's stack for the stub's rt_sigreturn: to @rip with @mask. */
 static void forge_sigreturn(struct toy *toy, unsigned long rip, unsigned long mask)

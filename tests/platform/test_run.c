@@ -104,8 +104,8 @@ struct expected {
 static void exceptions_have_linux_signals(void **state)
 {
 	static const struct expected expected[] = {
-		{ CODE(hlt), SIGSEGV, 13 },    { CODE(ud2), SIGILL, 6 },
-		{ CODE(divide), SIGFPE, 0 },   { CODE(int3), SIGTRAP, 3 },
+		{ CODE(hlt), SIGSEGV, 13 },	     { CODE(ud2), SIGILL, 6 },
+		{ CODE(divide), SIGFPE, 0 },	     { CODE(int3), SIGTRAP, 3 },
 		{ CODE(noncanonical), SIGSEGV, 13 },
 	};
 
@@ -124,7 +124,7 @@ static void exceptions_have_linux_signals(void **state)
 	}
 }
 
-/* Where the host traps the instruction as a call, it has no number; elsewhere it is an exception. */
+/* Where the host traps it as a call, it has no number; elsewhere it is an exception. */
 static void calls_of_another_architecture_have_no_number(void **state)
 {
 	struct toy *toy = toy_create(0, CODE(int80));
@@ -198,7 +198,7 @@ static void odd_flags_survive_calls_and_faults(void **state)
 	toy_destroy(toy);
 }
 
-/* ---- Kicks -------------------------------------------------------------------------------------- */
+/* ---- Kicks ----------------------------------------------------------------------------------- */
 
 static void *kick_later(void *arg)
 {

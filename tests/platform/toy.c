@@ -18,7 +18,7 @@ static void die(const char *what, const char *why)
 	abort();
 }
 
-/* ---- The core's part -------------------------------------------------------------------------- */
+/* ---- The core's part ------------------------------------------------------------------------- */
 
 static void toy_set_user(struct mm *mm, void *user)
 {
@@ -82,7 +82,7 @@ static const struct gw_core toy_core = {
 	.mm_user = toy_user,
 };
 
-/* ---- Memory ------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 struct toy_pte *toy_pte(struct toy *toy, unsigned long addr)
 {
@@ -143,7 +143,8 @@ void *toy_memory(struct toy *toy, unsigned long addr)
 	return frame_at(toy, toy_pte(toy, addr)->pfn) + addr % PAGE_SIZE;
 }
 
-static void flush(struct toy *toy, unsigned long addr, unsigned long nr, enum gw_tlb_flush_kind kind)
+static void flush(struct toy *toy, unsigned long addr, unsigned long nr,
+		  enum gw_tlb_flush_kind kind)
 {
 	struct gw_tlb_range range = { toy->mm, addr, addr + nr * PAGE_SIZE };
 
@@ -168,7 +169,7 @@ void toy_write_protect(struct toy *toy, unsigned long addr, unsigned long nr)
 	flush(toy, addr, nr, GW_TLB_PROTECT);
 }
 
-/* ---- Running ------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 /* The page-fault handler: all that it can do is wait for a migration. */
 static bool fault(struct toy *toy, const struct platform_want *want)
@@ -218,7 +219,7 @@ long toy_run_to_syscall(struct toy *toy)
 	return platform_gregs(toy->thread)[REG_RAX];
 }
 
-/* ---- The migrator ----------------------------------------------------------------------------------- */
+/* ---- The migrator ---------------------------------------------------------------------------- */
 
 /* Pages that move together, with one flush. */
 struct migration {
@@ -314,7 +315,7 @@ void toy_stop_migrating(struct toy *toy)
 	pthread_join(toy->migrator, NULL);
 }
 
-/* ---- Birth and death ---------------------------------------------------------------------------------- */
+/* ---- Birth and death ------------------------------------------------------------------------- */
 
 static void create_mm(struct toy *toy)
 {

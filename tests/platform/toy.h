@@ -19,9 +19,9 @@
 #define TOY_BASE  0x10000000ul
 #define TOY_PAGES 131072ul
 
-#define TOY_CODE     TOY_BASE			     /* one page, read and execute */
-#define TOY_STACK    (TOY_BASE + 2 * PAGE_SIZE)	     /* one page */
-#define TOY_DATA     (TOY_BASE + 512 * PAGE_SIZE)    /* from here: whatever a test maps */
+#define TOY_CODE      TOY_BASE			   /* one page, read and execute */
+#define TOY_STACK     (TOY_BASE + 2 * PAGE_SIZE)   /* one page */
+#define TOY_DATA      (TOY_BASE + 512 * PAGE_SIZE) /* from here: whatever a test maps */
 #define TOY_STACK_TOP (TOY_STACK + PAGE_SIZE)
 
 struct toy_pte {

@@ -25,8 +25,8 @@
 #define STUB_CONTROL_SIZE (STUB_NR_SLOTS * STUB_SLOT_SIZE)
 
 /* The guest's part.  Its end is 4 GiB aligned, so that the filter compares one word. */
-#define STUB_GUEST_LOW 0x10000ul
-#define STUB_GUEST_TOP 0x7fff00000000ul
+#define STUB_GUEST_LOW	0x10000ul
+#define STUB_GUEST_TOP	0x7fff00000000ul
 /* One command maps or unmaps no more, so that address and length cannot reach the stub. */
 #define STUB_LENGTH_MAX (1ul << 30)
 
@@ -38,8 +38,8 @@
 #define STUB_TURN_WAITER 2u /* the other side sleeps on the word */
 
 /* slot->ack: the sequence of the last executed reply, and this bit: somebody sleeps on the word */
-#define STUB_ACK_WAITER	     1u
-#define STUB_ACK(seq)	     ((uint32_t)(seq) << 1)
+#define STUB_ACK_WAITER		   1u
+#define STUB_ACK(seq)		   ((uint32_t)(seq) << 1)
 #define STUB_ACK_REACHED(ack, seq) ((int32_t)(((ack) & ~STUB_ACK_WAITER) - STUB_ACK(seq)) >= 0)
 
 /* How often a wait yields, and for how many waits it does not when that was in vain. */
@@ -70,14 +70,14 @@ struct stub_slot {
 	/* From the stub. */
 	_Alignas(64) uint32_t signo;
 	int32_t code;
-	uint32_t frame;	 /* offset of the ucontext in the slot */
-	uint32_t cpu;	 /* where the stub ran last */
-	int64_t error;	 /* of the first command that failed, else 0 */
-	uint64_t addr;	 /* si_addr */
-	uint32_t arch;	 /* of a system call: AUDIT_ARCH_x */
+	uint32_t frame; /* offset of the ucontext in the slot */
+	uint32_t cpu;	/* where the stub ran last */
+	int64_t error;	/* of the first command that failed, else 0 */
+	uint64_t addr;	/* si_addr */
+	uint32_t arch;	/* of a system call: AUDIT_ARCH_x */
 	uint32_t ack;
-	uint32_t budget; /* the stub's own: ticks that it spins now */
-	uint32_t idle;	 /* the stub's own: waits since it last tried to spin */
+	uint32_t budget;  /* the stub's own: ticks that it spins now */
+	uint32_t idle;	  /* the stub's own: waits since it last tried to spin */
 	uint32_t abstain; /* the stub's own: waits for which it will not yield */
 	uint32_t penance; /* the stub's own: what abstain was set to last */
 

@@ -121,9 +121,9 @@ static int yield(struct stub_slot *slot)
 		slot->penance = 0;
 		return 1;
 	}
-	slot->penance = slot->penance < STUB_PENANCE_MIN ? STUB_PENANCE_MIN :
-			slot->penance < STUB_PENANCE_MAX ? slot->penance * 2 :
-							   slot->penance;
+	slot->penance = slot->penance < STUB_PENANCE_MIN   ? STUB_PENANCE_MIN
+			: slot->penance < STUB_PENANCE_MAX ? slot->penance * 2
+							   : slot->penance;
 	slot->abstain = slot->penance;
 	return our_turn(slot);
 }
@@ -162,7 +162,7 @@ static void wait_for_turn(struct stub_slot *slot)
 	}
 }
 
-/* ---- Commands ---------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 static long execute(const struct stub_command *command)
 {
@@ -207,7 +207,7 @@ static long execute_all(struct stub_slot *slot)
 	return error;
 }
 
-/* ---- The guest's thread and the helper ------------------------------------------------------------ */
+/* ---- The guest's thread and the helper ------------------------------------------------------- */
 
 /*
  * A reply that could not be carried out never lets the guest go on: it might go on with a mapping
@@ -246,7 +246,7 @@ void helper_main(void)
 	}
 }
 
-/* ---- Start ---------------------------------------------------------------------------------------- */
+/* ---- Start ----------------------------------------------------------------------------------- */
 
 static void fail(enum stub_exit code)
 {
@@ -255,9 +255,9 @@ static void fail(enum stub_exit code)
 
 void stub_map_control(void)
 {
-	long addr = call_any(SYS_mmap, STUB_CONTROL, STUB_CONTROL_SIZE,
-			     (long)(PROT_READ | PROT_WRITE), (long)(MAP_SHARED | MAP_FIXED_NOREPLACE),
-			     (long)STUB_CONTROL_FD, 0l);
+	long addr =
+		call_any(SYS_mmap, STUB_CONTROL, STUB_CONTROL_SIZE, (long)(PROT_READ | PROT_WRITE),
+			 (long)(MAP_SHARED | MAP_FIXED_NOREPLACE), (long)STUB_CONTROL_FD, 0l);
 
 	if (addr != (long)STUB_CONTROL)
 		fail(STUB_EXIT_CONTROL);
@@ -306,7 +306,9 @@ struct kernel_sigaction {
 	unsigned long mask;
 };
 
-static const unsigned char signals[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGUSR1 };
+static const unsigned char signals[] = {
+	SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGUSR1
+};
 
 static void set_signals(void)
 {
@@ -323,7 +325,8 @@ static void set_signals(void)
 	long error = call_any(SYS_sigaltstack, (long)&stack, 0l, 0l, 0l, 0l, 0l);
 
 	for (unsigned int i = 0; i < sizeof(signals); i++)
-		error |= call_any(SYS_rt_sigaction, (long)signals[i], (long)&action, 0l, 8l, 0l, 0l);
+		error |=
+			call_any(SYS_rt_sigaction, (long)signals[i], (long)&action, 0l, 8l, 0l, 0l);
 	if (error)
 		fail(STUB_EXIT_SIGNALS);
 }
