@@ -30,6 +30,8 @@
 /* The program and its interpreters, as the core asks for one after another. */
 struct opener {
 	struct process *process;
+	int nr;		    /* opened, or tried */
+	char name[256];	    /* of the last, cut if need be */
 	char exe[PATH_MAX]; /* the last one opened, which is the one that runs */
 };
 
@@ -53,6 +55,8 @@ static int open_program(void *host, const char *name, struct mapping **mapping)
 	struct path path;
 	int fd, err;
 
+	opener->nr++;
+	snprintf(opener->name, sizeof(opener->name), "%s", name);
 	err = path_from_text(opener->process, AT_FDCWD, name, 0, &path);
 	if (err)
 		return err;
@@ -159,6 +163,8 @@ int process_exec(struct process *process, struct exec_args *args)
 	err = process->world->core->exec(process->world->machine, &exec);
 	args->failure = exec.failure;
 	args->too_late = exec.past_point_of_no_return;
+	snprintf(args->interpreter, sizeof(args->interpreter), "%s",
+		 opener.nr > 1 ? opener.name : "");
 	if (!err)
 		become(process, &exec, &opener);
 	return err;

@@ -177,11 +177,12 @@ void process_fail(struct process *process)
 }
 
 /* Linux's OOM killer would choose a process; here there is one. */
-static void kill_out_of_memory(struct thread *thread, unsigned long addr)
+void process_out_of_memory(struct process *process, unsigned long addr)
 {
-	struct process *process = thread->process;
 	struct gw_mm_info info;
 
+	if (process->exited)
+		return;
 	process->world->core->mm_info(process->mm, &info);
 	message("%s: out of memory at %#lx: killed by SIGKILL (%lu of %lu frames are its own; "
 		"--memory gives more)",
@@ -251,7 +252,7 @@ static bool resolve_fault(struct thread *thread, const struct platform_want *wan
 		trap_signal(thread, SIGBUS, BUS_ADRERR, want->addr);
 		return false;
 	case GW_FAULT_OOM:
-		kill_out_of_memory(thread, want->addr);
+		process_out_of_memory(process, want->addr);
 		return false;
 	}
 	return false;

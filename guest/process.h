@@ -102,6 +102,7 @@ struct exec_args {
 	const char *const *envp;
 	int envc;
 	const char *failure; /* on failure: one sentence, or NULL */
+	char interpreter[256]; /* on failure: of the #! line that it was about, or "" */
 	bool too_late;	     /* on failure: the old program is gone */
 };
 
@@ -118,6 +119,8 @@ void process_kick(struct process *process);
 
 void process_exit(struct process *process, int code);
 void process_kill(struct process *process, int signo);
+/* The page at @addr could not be had: kill it, and say so. */
+void process_out_of_memory(struct process *process, unsigned long addr);
 /* Godwit cannot go on; the caller has said why. */
 void process_fail(struct process *process);
 

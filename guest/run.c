@@ -97,12 +97,14 @@ static int find_program(const struct program_args *program, char *found, size_t 
 
 /* ---- Starting -------------------------------------------------------------------------------------- */
 
-static void say_start_error(const char *name, int err, const char *failure)
+/* For files that are not there or not allowed, the error says it all. */
+static void say_start_error(const char *name, int err, const struct exec_args *args)
 {
-	if (failure && err != -ENOENT && err != -EACCES)
-		message("%s: %s: %s", name, strerror(-err), failure);
-	else
-		message("%s: %s", name, strerror(-err));
+	bool explained = args->failure && err != -ENOENT && err != -EACCES;
+
+	message("%s: %s%s%s%s%s%s", name, args->interpreter[0] ? "its interpreter " : "",
+		args->interpreter, args->interpreter[0] ? ": " : "", strerror(-err),
+		explained ? ": " : "", explained ? args->failure : "");
 }
 
 static int start_program(struct process *process, const struct program_args *program,
@@ -121,7 +123,7 @@ static int start_program(struct process *process, const struct program_args *pro
 	if (!err)
 		err = process_exec(process, &args);
 	if (err) {
-		say_start_error(program->path, err, args.failure);
+		say_start_error(program->path, err, &args);
 		result->start_error = -err;
 	}
 	return err;

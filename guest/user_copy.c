@@ -4,21 +4,49 @@
  */
 #include "user_copy.h"
 
+#include <errno.h>
+
 #include "process.h"
 #include "world.h"
+
+/*
+ * A copy failed: if for want of memory, the process is killed, as it would be in its own code.
+ * => -EFAULT
+ */
+static int explain(struct thread *thread, unsigned long addr, size_t len, enum gw_access access)
+{
+	struct process *process = thread->process;
+	unsigned long end = addr + len;
+
+	while (addr < end) {
+		enum gw_fault fault =
+			process->world->core->fault(process->mm, addr, access);
+
+		if (fault == GW_FAULT_OOM)
+			process_out_of_memory(process, addr);
+		if (fault != GW_FAULT_DONE)
+			break;
+		addr = ALIGN_DOWN(addr, GW_PAGE_SIZE) + GW_PAGE_SIZE;
+	}
+	return -EFAULT;
+}
 
 int user_get(struct thread *thread, void *to, unsigned long from, size_t len)
 {
 	struct process *process = thread->process;
 
-	return len ? process->world->core->copy_from_user(process->mm, to, from, len) : 0;
+	if (!len || !process->world->core->copy_from_user(process->mm, to, from, len))
+		return 0;
+	return explain(thread, from, len, GW_READ);
 }
 
 int user_put(struct thread *thread, unsigned long to, const void *from, size_t len)
 {
 	struct process *process = thread->process;
 
-	return len ? process->world->core->copy_to_user(process->mm, to, from, len) : 0;
+	if (!len || !process->world->core->copy_to_user(process->mm, to, from, len))
+		return 0;
+	return explain(thread, to, len, GW_WRITE);
 }
 
 /* The part of [@addr, @addr + @left) that lies in one page. */
