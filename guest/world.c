@@ -28,6 +28,7 @@ int world_create(const struct run_options *options, struct world **out)
 	struct platform_config config = {
 		.core = &godwit_core_threads,
 		.nr_frames = options->memory >> GW_PAGE_SHIFT,
+		.fault_injection = options->fault_injection,
 	};
 	const char *why = NULL;
 	int err;
@@ -110,6 +111,7 @@ static int create_machine(struct world *world)
 		.task_size = GUEST_TOP,
 		.mmap_min_addr = GUEST_LOW,
 		.seed = world->options.seed,
+		.guards_off = world->options.guards_off,
 		.poison = world->options.check,
 		.ops = world->options.observer.event ? &observed_ops : &plain_ops,
 		.host = world,

@@ -44,6 +44,9 @@ struct run_options {
 	bool check;
 	uint64_t seed;
 	struct observer observer;
+	/* What tests of the tests break on purpose; the program has no option for it. */
+	unsigned int fault_injection; /* enum platform_fault_injection */
+	uint64_t guards_off;	      /* bit GW_GUARD_x */
 };
 
 /* How the run went, beyond the program's own end. */

@@ -50,7 +50,8 @@ in_mode()
 	case $mode in
 	host) set -- "$busybox" "$@" ;;
 	plain) set -- "$godwit" run --memory=128M -- "$busybox" "$@" ;;
-	storm) set -- "$godwit" run --memory=128M --migrate=storm --check -- "$busybox" "$@" ;;
+	storm) set -- "$godwit" run --memory=128M --migrate=storm --error-exitcode=99 -- \
+		"$busybox" "$@" ;;
 	esac
 	(cd "$tmp/$mode" && exec env -i PATH=/bin HOME=/ TZ=UTC LC_ALL=C FRUIT=pear "$@") \
 		<"$stdin" >"$tmp/out.$mode" 2>"$tmp/err.$mode"
