@@ -133,6 +133,16 @@ static int lead_to_exe(const struct process *process, struct path *path, const c
 	return 0;
 }
 
+/* The host's root directory is the guest's too. */
+static int lead_to_root(struct path *path, const char *rest)
+{
+	char text[PATH_MAX];
+
+	snprintf(text, sizeof(text), "/%s", rest);
+	strcpy(path->text, text);
+	return 0;
+}
+
 static enum proc_file proc_file_of(struct component component)
 {
 	static const struct {
@@ -163,6 +173,8 @@ static int rewrite_proc(struct process *process, struct path *path, const char *
 		return lead_to_exe(process, path, at);
 	if (component_is(component, "cwd"))
 		return lead_to_fd(path, process->cwd, at);
+	if (component_is(component, "root") && *at)
+		return lead_to_root(path, at);
 	if (component_is(component, "fd"))
 		return lead_to_guest_fd(process, path, at);
 	if (!*at)
@@ -347,7 +359,8 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	file = *at ? PROC_NONE : proc_file_of(component);
 	if (file != PROC_NONE)
 		return proc_open(process, file, flags);
-	message("%s: %s is Godwit's own and is not shown", process->comm, name);
+	if (world_first_time(process->world, UNSUPPORTED_PROC))
+		message("%s: %s is Godwit's own and is not shown (EACCES)", process->comm, name);
 	return -EACCES;
 }
 

@@ -105,7 +105,7 @@ enum unsupported {
 	UNSUPPORTED_IOCTL,
 	UNSUPPORTED_FCNTL,
 	UNSUPPORTED_KILL,
-	UNSUPPORTED_MSYNC,
+	UNSUPPORTED_PROC,
 };
 
 /* => -errno, and Godwit has said why */

@@ -209,8 +209,9 @@ static long begin(struct thread *thread, unsigned long fd, struct transfer *tran
 
 static long one_segment(struct transfer *transfer, unsigned long addr, unsigned long len)
 {
-	if ((long)len < 0)
-		return -EINVAL;
+	/* Linux: access_ok(), before anything is read or written. */
+	if (addr > GUEST_TOP || len > GUEST_TOP - addr)
+		return -EFAULT;
 	transfer->total = min(len, TRANSFER_MAX);
 	transfer->nr = 1;
 	transfer->segments[0] = (struct segment){ addr, transfer->total };
