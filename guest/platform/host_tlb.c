@@ -260,6 +260,7 @@ static void tlb_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_ent
 		count(platform, fills, 1);
 		count(platform, fill_pages, run.nr);
 	}
+	tlb->process->thread.filled_pfn = entries[0].pfn;
 	thread_issue(&tlb->process->thread);
 	pthread_mutex_unlock(&tlb->lock);
 }

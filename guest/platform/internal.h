@@ -56,13 +56,14 @@ struct platform_thread {
 	uint32_t seq;			       /* (l) of the last reply that was settled */
 	unsigned long issued_low, issued_high; /* (l) addresses that its commands touch */
 
-	ucontext_t *frame;   /* (o) in the slot; its registers */
-	uint32_t budget;     /* (o) ticks that it spins now */
-	uint32_t idle;	     /* (o) waits since it last tried to spin */
-	uint32_t abstain;    /* (o) waits for which it will not yield */
-	uint32_t penance;    /* (o) what abstain was set to last */
-	int nr_failed;	     /* (o) replies in a row that could not be carried out */
-	_Atomic bool kicked; /* and no event since */
+	ucontext_t *frame;	  /* (o) in the slot; its registers */
+	uint32_t budget;	  /* (o) ticks that it spins now */
+	uint32_t idle;		  /* (o) waits since it last tried to spin */
+	uint32_t abstain;	  /* (o) waits for which it will not yield */
+	uint32_t penance;	  /* (o) what abstain was set to last */
+	unsigned long filled_pfn; /* (o) by the last fill */
+	int nr_failed;		  /* (o) replies in a row that could not be carried out */
+	_Atomic bool kicked;	  /* and no event since */
 };
 
 /*
@@ -110,12 +111,21 @@ struct platform {
 	uint32_t spin_max;	/* ticks */
 	int frames_fd;
 	void *frames;
+	_Atomic unsigned char *populated; /* bitmap of chunks of frames */
 	struct factory *factory;
 	struct platform_counters counters;
 
 	pthread_mutex_t lock;
 	struct platform_process *spare; /* lock: made, and not yet used */
 };
+
+/* ---- frames.c -------------------------------------------------------------------------------- */
+
+int frames_create(struct platform *platform, const char **why);
+void frames_destroy(struct platform *platform);
+/* Has the host been asked for the memory of @pfn and its neighbours?  And ask for it. */
+bool frames_populated(struct platform *platform, unsigned long pfn);
+void frames_populate(struct platform *platform, unsigned long pfn);
 
 /* ---- factory.c: the thread that makes stub processes ----------------------------------------- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * platform.c - the frames that guests map, and what the host must offer for it
+ * platform.c - what the host must offer for guests to run
  *
  * The first stub is made at once: whatever the host forbids shows here, with a reason, and not
  * later.
@@ -8,7 +8,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -17,7 +16,6 @@
 #include <time.h>
 
 #include "host_limits.h"
-#include "memfd.h"
 #include "syscall.h"
 
 /* A wait spins for so long at most: a few times what a hand-over through a futex costs. */
@@ -58,44 +56,6 @@ static void heed_children(void)
 		return;
 	action.sa_handler = SIG_DFL;
 	sigaction(SIGCHLD, &action, NULL);
-}
-
-static int create_frames(struct platform *platform, const char **why)
-{
-	unsigned long size = platform->nr_frames << HOST_PAGE_SHIFT;
-	long addr;
-	int err;
-
-	*why = "more frames than a page's record can name";
-	if (platform->nr_frames > HOST_PAGE_PFN_MAX)
-		return -EINVAL;
-	platform->frames_fd = memfd_create_exec("godwit-frames", why);
-	if (platform->frames_fd < 0)
-		return platform->frames_fd;
-	*why = "a memfd cannot be that large; see ulimit -f (RLIMIT_FSIZE)";
-	err = (int)host_syscall(SYS_ftruncate, (long)platform->frames_fd, size);
-	if (err)
-		goto out_close;
-	*why = "no address space for the guest's memory; see ulimit -v (RLIMIT_AS) and "
-	       "vm.overcommit_memory";
-	addr = host_syscall(SYS_mmap, 0l, size, (long)(PROT_READ | PROT_WRITE),
-			    (long)(MAP_SHARED | MAP_NORESERVE), (long)platform->frames_fd, 0l);
-	if (addr < 0) {
-		err = (int)addr;
-		goto out_close;
-	}
-	platform->frames = (void *)addr;
-	return 0;
-
-out_close:
-	host_syscall(SYS_close, (long)platform->frames_fd);
-	return err;
-}
-
-static void destroy_frames(struct platform *platform)
-{
-	host_syscall(SYS_munmap, platform->frames, platform->nr_frames << HOST_PAGE_SHIFT);
-	host_syscall(SYS_close, (long)platform->frames_fd);
 }
 
 /* Map a frame as code at the guest's lowest address: the most that the host can forbid. */
@@ -157,7 +117,7 @@ int platform_create(const struct platform_config *config, struct platform **resu
 	platform->spin_max = spin_ticks();
 	pthread_mutex_init(&platform->lock, NULL);
 	heed_children();
-	err = create_frames(platform, why);
+	err = frames_create(platform, why);
 	if (err)
 		goto out_free;
 	err = factory_create(platform->frames_fd, &platform->factory, why);
@@ -172,7 +132,7 @@ int platform_create(const struct platform_config *config, struct platform **resu
 out_factory:
 	factory_destroy(platform->factory);
 out_frames:
-	destroy_frames(platform);
+	frames_destroy(platform);
 out_free:
 	pthread_mutex_destroy(&platform->lock);
 	free(platform);
@@ -184,7 +144,7 @@ void platform_destroy(struct platform *platform)
 	if (platform->spare)
 		platform_process_destroy(platform->spare);
 	factory_destroy(platform->factory);
-	destroy_frames(platform);
+	frames_destroy(platform);
 	pthread_mutex_destroy(&platform->lock);
 	free(platform);
 }

@@ -414,8 +414,13 @@ enum outcome { EVENT, DIED, AGAIN };
 
 static enum outcome resume(struct platform_thread *thread)
 {
+	struct platform *platform = thread->process->platform;
+
 	if (!thread->process->dead)
 		hand_over(thread);
+	/* While the guest runs. */
+	if (!frames_populated(platform, thread->filled_pfn))
+		frames_populate(platform, thread->filled_pfn);
 	if (!wait_for_turn(thread))
 		return DIED;
 	if (!READ_FIELD(thread->slot->error)) {
