@@ -80,9 +80,9 @@ static void *forward_main(void *arg)
 
 static void choose_signals(sigset_t *set)
 {
-	static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,
-				   SIGABRT, SIGCHLD, SIGTTIN, SIGTTOU, SIGPROF, SIGPIPE,
-				   SIGXFSZ, SIGKILL, SIGSTOP };
+	static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP,
+				   SIGSYS,  SIGABRT, SIGCHLD, SIGTTIN, SIGTTOU,
+				   SIGPROF, SIGPIPE, SIGXFSZ, SIGKILL, SIGSTOP };
 
 	sigfillset(set);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

@@ -211,7 +211,7 @@ static int rewrite(struct process *process, struct path *path, const char *absol
 /* Could it be one of the above, seen from a directory in /proc or /dev? */
 static bool is_suspicious(const struct process *process, const char *relative)
 {
-	static const char *const names[] = { "exe", "cwd",  "fd",     "task",	"proc",
+	static const char *const names[] = { "exe", "cwd",   "fd",     "task",	"proc",
 					     "dev", "stdin", "stdout", "stderr" };
 	struct component component = next_component(&relative);
 
@@ -323,10 +323,11 @@ static bool is_task_of(int process, int task)
 /* Files of /proc/PID that are the same for Godwit and for the guest. */
 static bool is_shared_proc_file(struct component component)
 {
-	static const char *const names[] = { "attr",	    "cgroup",	     "cpuset",	  "gid_map",
-					     "loginuid",    "mountinfo",     "mounts",	  "mountstats",
-					     "net",	    "oom_score",     "oom_adj",	  "oom_score_adj",
-					     "personality", "sessionid",     "setgroups", "uid_map" };
+	static const char *const names[] = {
+		"attr",	       "cgroup",     "cpuset",	  "gid_map",   "loginuid", "mountinfo",
+		"mounts",      "mountstats", "net",	  "oom_score", "oom_adj",  "oom_score_adj",
+		"personality", "sessionid",  "setgroups", "uid_map"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (component_is(component, names[i]))
@@ -344,8 +345,7 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	const char *at = name;
 	int number;
 
-	if (path_of_host_fd(host, name, sizeof(name)) ||
-	    !component_is(next_component(&at), "proc"))
+	if (path_of_host_fd(host, name, sizeof(name)) || !component_is(next_component(&at), "proc"))
 		return host;
 	number = component_number(next_component(&at));
 	if (number < 0 || (!is_task_of(process->pid, number) &&

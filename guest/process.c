@@ -152,8 +152,7 @@ void process_update_limits(struct process *process)
 	process_gw_limits(process, &limits);
 	if (process->mm)
 		process->world->core->mm_set_limits(process->mm, &limits);
-	process->files.limit =
-		(int)min(process->limits[RLIMIT_NOFILE].rlim_cur, (rlim_t)INT_MAX);
+	process->files.limit = (int)min(process->limits[RLIMIT_NOFILE].rlim_cur, (rlim_t)INT_MAX);
 }
 
 /* ---- The end ------------------------------------------------------------------------------------ */

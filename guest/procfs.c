@@ -30,9 +30,9 @@
 
 void proc_print_maps_line(FILE *out, const struct gw_maps_line *line)
 {
-	int column = fprintf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", line->start, line->end,
-			     line->perms, line->offset, major(line->dev), minor(line->dev),
-			     line->ino);
+	int column =
+		fprintf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", line->start, line->end,
+			line->perms, line->offset, major(line->dev), minor(line->dev), line->ino);
 
 	if (line->name[0])
 		fprintf(out, "%*s%s", max(MAPS_NAME_COLUMN - column, 0), "", line->name);
@@ -109,70 +109,53 @@ static unsigned long counter(const struct process *process, enum gw_counter coun
 	return process->world->core->machine_counter(process->world->machine, counter);
 }
 
-/* Fields of /proc/PID/stat by their number in proc(5); false: the host's own. */
-static bool print_stat_field(struct process *process, int field, FILE *out)
+/* Fields of /proc/PID/stat, by their number in proc(5), that are not Godwit's own. */
+struct stat_field {
+	int field;
+	unsigned long value;
+};
+
+#define STAT_FIELDS_MAX 32
+#define NS_PER_TICK	10000000
+
+static int own_stat_fields(struct process *process, struct stat_field *fields)
 {
-	struct cpu_time time;
+	unsigned long major = counter(process, GW_COUNTER_pgmajfault);
 	struct gw_mm_info info;
+	struct cpu_time time;
 
 	process_cpu_time(process, &time);
 	process->world->core->mm_info(process->mm, &info);
-	switch (field) {
-	case 10: /* minflt */
-		fprintf(out, " %lu", counter(process, GW_COUNTER_pgfault) -
-					     counter(process, GW_COUNTER_pgmajfault));
-		return true;
-	case 12: /* majflt */
-		fprintf(out, " %lu", counter(process, GW_COUNTER_pgmajfault));
-		return true;
-	case 14: /* utime, in ticks of 10 ms */
-		fprintf(out, " %lu", time.user_ns / 10000000);
-		return true;
-	case 15: /* stime */
-		fprintf(out, " %lu", time.system_ns / 10000000);
-		return true;
-	case 20: /* num_threads */
-		fprintf(out, " 1");
-		return true;
-	case 23: /* vsize, bytes */
-		fprintf(out, " %lu", info.total_vm * GW_PAGE_SIZE);
-		return true;
-	case 24: /* rss, pages */
-		fprintf(out, " %lu", info.rss_anon + info.rss_file);
-		return true;
-	case 28:
-		fprintf(out, " %lu", info.start_stack);
-		return true;
-	case 47:
-		fprintf(out, " %lu", info.start_brk);
-		return true;
-	case 48:
-		fprintf(out, " %lu", info.arg_start);
-		return true;
-	case 49:
-		fprintf(out, " %lu", info.arg_end);
-		return true;
-	case 50:
-		fprintf(out, " %lu", info.env_start);
-		return true;
-	case 51:
-		fprintf(out, " %lu", info.env_end);
-		return true;
-	case 26: /* startcode, endcode, kstkesp, kstkeip, pending, blocked, ignored, caught: */
-	case 27: /* hidden from most, and status has the true sets */
-	case 29:
-	case 30:
-	case 31:
-	case 32:
-	case 33:
-	case 34:
-	case 45: /* start_data, end_data */
-	case 46:
-		fprintf(out, " 0");
-		return true;
-	default:
-		return false;
-	}
+	const struct stat_field own[] = {
+		{ 10, counter(process, GW_COUNTER_pgfault) - major },
+		{ 12, major },
+		{ 14, time.user_ns / NS_PER_TICK },
+		{ 15, time.system_ns / NS_PER_TICK },
+		{ 20, 1 }, /* threads */
+		{ 23, info.total_vm * GW_PAGE_SIZE },
+		{ 24, info.rss_anon + info.rss_file },
+		{ 28, info.start_stack },
+		{ 47, info.start_brk },
+		{ 48, info.arg_start },
+		{ 49, info.arg_end },
+		{ 50, info.env_start },
+		{ 51, info.env_end },
+		/* Code, stack pointer, signal sets, data: Linux hides them from most. */
+		{ 26, 0 },
+		{ 27, 0 },
+		{ 29, 0 },
+		{ 30, 0 },
+		{ 31, 0 },
+		{ 32, 0 },
+		{ 33, 0 },
+		{ 34, 0 },
+		{ 45, 0 },
+		{ 46, 0 },
+	};
+
+	BUILD_ASSERT(ARRAY_SIZE(own) <= STAT_FIELDS_MAX);
+	memcpy(fields, own, sizeof(own));
+	return (int)ARRAY_SIZE(own);
 }
 
 /* A small file of the host's, as a string that the caller frees; NULL when it cannot be read. */
@@ -200,8 +183,9 @@ static void write_stat(struct process *process, FILE *out)
 {
 	char *text = read_host_file("/proc/self/stat");
 	char *rest = text ? strrchr(text, ')') : NULL;
+	struct stat_field fields[STAT_FIELDS_MAX];
+	int nr = own_stat_fields(process, fields), field = 3;
 	char *save = NULL;
-	int field = 3;
 
 	if (!rest) {
 		free(text);
@@ -210,7 +194,13 @@ static void write_stat(struct process *process, FILE *out)
 	fprintf(out, "%d (%s)", process->pid, process->comm);
 	for (char *word = strtok_r(rest + 1, " \n", &save); word;
 	     word = strtok_r(NULL, " \n", &save), field++) {
-		if (!print_stat_field(process, field, out))
+		int i = 0;
+
+		while (i < nr && fields[i].field != field)
+			i++;
+		if (i < nr)
+			fprintf(out, " %lu", fields[i].value);
+		else
 			fprintf(out, " %s", word);
 	}
 	fputc('\n', out);
@@ -227,8 +217,8 @@ static uint64_t handled_signals(struct process *process, bool ignored)
 		struct guest_sigaction action;
 
 		process_sigaction(process, signo, NULL, &action);
-		if (ignored ? action.handler == (uint64_t)(uintptr_t)SIG_IGN :
-			      action.handler > (uint64_t)(uintptr_t)SIG_IGN)
+		if (ignored ? action.handler == (uint64_t)(uintptr_t)SIG_IGN
+			    : action.handler > (uint64_t)(uintptr_t)SIG_IGN)
 			set |= sig_bit(signo);
 	}
 	return set;
@@ -303,10 +293,10 @@ static void write_status(struct process *process, FILE *out)
 static void write_file(struct process *process, enum proc_file file, FILE *out)
 {
 	static void (*const writers[])(struct process *, FILE *) = {
-		[PROC_AUXV] = write_auxv,	[PROC_CMDLINE] = write_cmdline,
-		[PROC_COMM] = write_comm,	[PROC_ENVIRON] = write_environ,
-		[PROC_MAPS] = write_maps,	[PROC_STAT] = write_stat,
-		[PROC_STATM] = write_statm,	[PROC_STATUS] = write_status,
+		[PROC_AUXV] = write_auxv,   [PROC_CMDLINE] = write_cmdline,
+		[PROC_COMM] = write_comm,   [PROC_ENVIRON] = write_environ,
+		[PROC_MAPS] = write_maps,   [PROC_STAT] = write_stat,
+		[PROC_STATM] = write_statm, [PROC_STATUS] = write_status,
 	};
 
 	writers[file](process, out);

@@ -171,8 +171,7 @@ static double now_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int run_guest(struct run *run, const struct program_args *program,
-		     struct run_result *result)
+static int run_guest(struct run *run, const struct program_args *program, struct run_result *result)
 {
 	double started = now_seconds();
 	int err;

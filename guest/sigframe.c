@@ -24,7 +24,7 @@
 /* What a program may change by rt_sigreturn: AC OF DF TF SF ZF AF PF CF RF. */
 #define EFLAGS_RESTORED 0x50dd5ul
 /* What a handler starts without: DF TF RF. */
-#define EFLAGS_CLEARED 0x10500ul
+#define EFLAGS_CLEARED	0x10500ul
 
 #define MXCSR_DEFAULT	   0x1f80u
 #define MXCSR_MASK_DEFAULT 0xffbfu /* when the processor says 0 */
@@ -80,8 +80,7 @@ static bool has_header(size_t size)
 }
 
 /* The frame's copy carries its own description, as the size may be less than the host's. */
-static int fp_push(struct thread *thread, unsigned long at, const unsigned char *block,
-		   size_t size)
+static int fp_push(struct thread *thread, unsigned long at, const unsigned char *block, size_t size)
 {
 	const uint32_t magic2 = FP_MAGIC2;
 	int err = user_put(thread, at, block, size);
@@ -168,8 +167,7 @@ static int fp_pop(struct thread *thread, unsigned long at)
 static bool wants_altstack(const struct thread *thread, const struct guest_sigaction *action,
 			   unsigned long sp)
 {
-	return (action->flags & SA_ONSTACK) && thread->altstack.ss_size &&
-	       !on_altstack(thread, sp);
+	return (action->flags & SA_ONSTACK) && thread->altstack.ss_size && !on_altstack(thread, sp);
 }
 
 static unsigned long stack_top(const struct thread *thread, const struct guest_sigaction *action,

@@ -32,9 +32,8 @@ struct queued_signal {
 #define SIGNALS_SYNCHRONOUS                                                                        \
 	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) |                 \
 	 sig_bit(SIGFPE) | sig_bit(SIGSYS))
-#define SIGNALS_IGNORED	 (sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
-#define SIGNALS_STOPPING                                                                           \
-	(sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
+#define SIGNALS_IGNORED	      (sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
+#define SIGNALS_STOPPING      (sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
 #define SIGNALS_NOT_BLOCKABLE (sig_bit(SIGKILL) | sig_bit(SIGSTOP))
 
 /* The kernel's, which is what the host is asked with. */
@@ -211,8 +210,7 @@ void thread_force_signal(struct thread *thread, const siginfo_t *info)
 	struct guest_sigaction *action = &signals->action[signo];
 
 	pthread_mutex_lock(&signals->lock);
-	if ((thread->blocked & sig_bit(signo)) ||
-	    action->handler == (uint64_t)(uintptr_t)SIG_IGN) {
+	if ((thread->blocked & sig_bit(signo)) || action->handler == (uint64_t)(uintptr_t)SIG_IGN) {
 		action->handler = (uint64_t)(uintptr_t)SIG_DFL;
 		atomic_fetch_and(&thread->blocked, ~sig_bit(signo));
 	}
@@ -336,8 +334,8 @@ static void restart_without_handler(struct thread *thread)
 	long result = (long)regs[REG_RAX];
 
 	if (thread->syscall_nr >= 0 && is_restart(result))
-		rewind_call(regs, result == -ERESTART_RESTARTBLOCK ? SYS_restart_syscall :
-								     thread->syscall_nr);
+		rewind_call(regs, result == -ERESTART_RESTARTBLOCK ? SYS_restart_syscall
+								   : thread->syscall_nr);
 	thread->syscall_nr = -1;
 	if (thread->restore_blocked) {
 		thread->restore_blocked = false;

@@ -19,8 +19,7 @@ static int explain(struct thread *thread, unsigned long addr, size_t len, enum g
 	unsigned long end = addr + len;
 
 	while (addr < end) {
-		enum gw_fault fault =
-			process->world->core->fault(process->mm, addr, access);
+		enum gw_fault fault = process->world->core->fault(process->mm, addr, access);
 
 		if (fault == GW_FAULT_OOM)
 			process_out_of_memory(process, addr);

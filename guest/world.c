@@ -92,8 +92,7 @@ static int map_core_memory(struct world *world)
 {
 	long addr;
 
-	world->core_size =
-		ALIGN_UP(world->core->machine_core_size(world->nr_frames), GW_PAGE_SIZE);
+	world->core_size = ALIGN_UP(world->core->machine_core_size(world->nr_frames), GW_PAGE_SIZE);
 	addr = host_syscall(SYS_mmap, 0L, world->core_size, (long)(PROT_READ | PROT_WRITE),
 			    (long)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE), -1L, 0L);
 	if (addr < 0)

@@ -18,10 +18,10 @@
 #include "syscall.h"
 
 /* The kernel's numbers; <fcntl.h> hides or renames some. */
-#define KERNEL_F_GETLK	  5
-#define KERNEL_F_SETLK	  6
-#define KERNEL_F_SETLKW	  7
-#define KERNEL_F_OFD_GETLK 36
+#define KERNEL_F_GETLK	    5
+#define KERNEL_F_SETLK	    6
+#define KERNEL_F_SETLKW	    7
+#define KERNEL_F_OFD_GETLK  36
 #define KERNEL_F_OFD_SETLKW 38
 
 /* ---- fcntl ------------------------------------------------------------------------------------------- */

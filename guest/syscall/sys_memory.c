@@ -140,8 +140,8 @@ static void walk_line(void *arg, const struct gw_maps_line *line)
 		return;
 	walk->hole |= line->start > walk->next;
 	walk->next = line->end;
-	walk->only_anonymous &= line->perms[3] == 'p' && !line->ino &&
-				(!line->name[0] || line->name[1] == 'h');
+	walk->only_anonymous &=
+		line->perms[3] == 'p' && !line->ino && (!line->name[0] || line->name[1] == 'h');
 	if (walk->nr < (int)ARRAY_SIZE(walk->lines))
 		walk->lines[walk->nr] = *line;
 	walk->nr++;
@@ -197,10 +197,10 @@ static long dont_need(struct thread *thread, const struct range_walk *walk)
 
 static bool is_hint(int advice)
 {
-	static const int hints[] = { MADV_NORMAL,   MADV_RANDOM,     MADV_SEQUENTIAL,
-				     MADV_WILLNEED, MADV_FREE,	     MADV_HUGEPAGE,
-				     MADV_DODUMP,   MADV_NOHUGEPAGE, MADV_DONTDUMP, 
-				     MADV_COLD,	    MADV_COLD + 1 /* MADV_PAGEOUT */ };
+	static const int
+		hints[] = { MADV_NORMAL,   MADV_RANDOM,	  MADV_SEQUENTIAL, MADV_WILLNEED,
+			    MADV_FREE,	   MADV_HUGEPAGE, MADV_DODUMP,	   MADV_NOHUGEPAGE,
+			    MADV_DONTDUMP, MADV_COLD,	  MADV_COLD + 1 /* MADV_PAGEOUT */ };
 
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
 		if (hints[i] == advice)

@@ -275,8 +275,8 @@ SYS(getcwd)
 static long change_directory(struct thread *thread, long dir, const char *text)
 {
 	struct process *process = thread->process;
-	long host = host_syscall(SYS_openat, dir, text,
-				 (long)(O_PATH | O_DIRECTORY | O_CLOEXEC), 0l);
+	long host =
+		host_syscall(SYS_openat, dir, text, (long)(O_PATH | O_DIRECTORY | O_CLOEXEC), 0l);
 	long err;
 
 	if (host < 0)
@@ -332,7 +332,8 @@ static long set_times(struct thread *thread, unsigned long dir, unsigned long ad
 	/* utimensat(fd, NULL) is futimens(). */
 	if (!addr && (int)dir != AT_FDCWD) {
 		host = host_fd(thread, dir);
-		return host < 0 ? host : host_syscall(SYS_utimensat, host, NULL, times, (long)flags);
+		return host < 0 ? host
+				: host_syscall(SYS_utimensat, host, NULL, times, (long)flags);
 	}
 	err = path_get(thread, (int)dir, addr, flags, &path);
 	if (err)

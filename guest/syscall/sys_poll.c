@@ -48,8 +48,8 @@ static long wait_for(struct thread *thread, struct pollfd *polls, const int *fds
 {
 	struct timespec now = { 0 };
 	int nr_invalid = to_host(thread, polls, fds, nr);
-	long result = thread_wait_call(thread, SYS_ppoll, polls, nr, nr_invalid ? &now : time, NULL,
-				       0l);
+	long result =
+		thread_wait_call(thread, SYS_ppoll, polls, nr, nr_invalid ? &now : time, NULL, 0l);
 
 	for (size_t i = 0; i < nr; i++) {
 		if (fds[i] >= 0 && polls[i].fd < 0)
@@ -163,8 +163,7 @@ static bool in_set(const uint64_t *set, int fd)
 static int get_sets(struct thread *thread, struct select_call *call)
 {
 	for (int i = 0; i < 3; i++) {
-		if (call->addr[i] &&
-		    user_get(thread, call->in[i], call->addr[i], call->bytes))
+		if (call->addr[i] && user_get(thread, call->in[i], call->addr[i], call->bytes))
 			return -EFAULT;
 	}
 	return 0;
@@ -198,7 +197,8 @@ static long take_results(struct select_call *call)
 		int fd = call->fds[at];
 
 		for (int i = 0; i < 3; i++) {
-			if (!in_set(call->in[i], fd) || !(call->polls[at].revents & select_events[i]))
+			if (!in_set(call->in[i], fd) ||
+			    !(call->polls[at].revents & select_events[i]))
 				continue;
 			call->out[i][fd / 64] |= 1ull << (fd % 64);
 			nr++;
@@ -210,8 +210,7 @@ static long take_results(struct select_call *call)
 static long put_sets(struct thread *thread, const struct select_call *call)
 {
 	for (int i = 0; i < 3; i++) {
-		if (call->addr[i] &&
-		    user_put(thread, call->addr[i], call->out[i], call->bytes))
+		if (call->addr[i] && user_put(thread, call->addr[i], call->out[i], call->bytes))
 			return -EFAULT;
 	}
 	return 0;

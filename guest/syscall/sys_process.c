@@ -235,8 +235,8 @@ SYS(personality)
 	long now = host_syscall(SYS_personality, 0xffffffffl);
 
 	(void)thread;
-	return (unsigned int)args[0] == 0xffffffffu || (long)(unsigned int)args[0] == now ? now :
-											  -EINVAL;
+	return (unsigned int)args[0] == 0xffffffffu || (long)(unsigned int)args[0] == now ? now
+											  : -EINVAL;
 }
 
 /* ---- Limits ------------------------------------------------------------------------------------------- */
@@ -247,8 +247,7 @@ static int check_limit(const struct process *process, unsigned int resource,
 {
 	if (limit->rlim_cur > limit->rlim_max)
 		return -EINVAL;
-	if (limit->rlim_max > process->limits[resource].rlim_max &&
-	    host_syscall(SYS_geteuid) != 0)
+	if (limit->rlim_max > process->limits[resource].rlim_max && host_syscall(SYS_geteuid) != 0)
 		return -EPERM;
 	return 0;
 }
@@ -336,8 +335,7 @@ SYS(get_robust_list)
 
 	if ((int)args[0] != 0 && (int)args[0] != thread->tid)
 		return -ESRCH;
-	return put_result(thread,
-			  put_result(thread, 0, args[1], &thread->robust_list, sizeof(len)),
+	return put_result(thread, put_result(thread, 0, args[1], &thread->robust_list, sizeof(len)),
 			  args[2], &len, sizeof(len));
 }
 
@@ -442,9 +440,9 @@ SYS(exit_group)
 SYS(wait4)
 {
 	(void)thread;
-	return (int)args[2] & ~(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) ?
-		       -EINVAL :
-		       -ECHILD;
+	return (int)args[2] & ~(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD)
+		       ? -EINVAL
+		       : -ECHILD;
 }
 
 SYS(waitid)

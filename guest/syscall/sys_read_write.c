@@ -374,16 +374,14 @@ struct offset_arg {
 
 static int offset_get(struct thread *thread, struct offset_arg *offset)
 {
-	return offset->addr ?
-		       user_get(thread, &offset->value, offset->addr, sizeof(offset->value)) :
-		       0;
+	return offset->addr ? user_get(thread, &offset->value, offset->addr, sizeof(offset->value))
+			    : 0;
 }
 
 static int offset_put(struct thread *thread, const struct offset_arg *offset)
 {
-	return offset->addr ?
-		       user_put(thread, offset->addr, &offset->value, sizeof(offset->value)) :
-		       0;
+	return offset->addr ? user_put(thread, offset->addr, &offset->value, sizeof(offset->value))
+			    : 0;
 }
 
 static long *offset_pointer(struct offset_arg *offset)
@@ -419,8 +417,9 @@ static long between_files(struct thread *thread, long nr, const unsigned long *a
 		return -EBADF;
 	if (offset_get(thread, &in_offset) || offset_get(thread, &out_offset))
 		return -EFAULT;
-	result = thread_wait_call(thread, nr, in, offset_pointer(&in_offset), out,
-				  offset_pointer(&out_offset), args[4], (long)(unsigned int)args[5]);
+	result =
+		thread_wait_call(thread, nr, in, offset_pointer(&in_offset), out,
+				 offset_pointer(&out_offset), args[4], (long)(unsigned int)args[5]);
 	if (result < 0)
 		signal_for(thread, result);
 	if (result >= 0 && (offset_put(thread, &in_offset) || offset_put(thread, &out_offset)))

@@ -73,8 +73,8 @@ SYS(clock_getres)
 	struct timespec resolution;
 	long result = host_syscall(SYS_clock_getres, (long)(int)args[0], &resolution);
 
-	return args[1] ? put_result(thread, result, args[1], &resolution, sizeof(resolution)) :
-			 result;
+	return args[1] ? put_result(thread, result, args[1], &resolution, sizeof(resolution))
+		       : result;
 }
 
 SYS(gettimeofday)

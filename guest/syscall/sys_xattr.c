@@ -16,8 +16,8 @@
 #include "sys.h"
 #include "syscall.h"
 
-#define NAME_SIZE 256
-#define VALUE_SIZE_MAX	65536ul
+#define NAME_SIZE      256
+#define VALUE_SIZE_MAX 65536ul
 
 /* The file, as a path that the host understands. */
 struct xattr_file {
@@ -130,8 +130,7 @@ static long by_path(struct thread *thread, const unsigned long *args, enum follo
 	return err ? err : finish(&file, operation(thread, &file, args));
 }
 
-static long by_fd(struct thread *thread, const unsigned long *args,
-		  xattr_operation *operation)
+static long by_fd(struct thread *thread, const unsigned long *args, xattr_operation *operation)
 {
 	struct xattr_file file;
 	long err = file_of_fd(thread, args[0], &file);
