@@ -293,12 +293,8 @@ static void handle_event(struct thread *thread, const struct platform_event *eve
 static void run_once(struct thread *thread, struct platform_want *want)
 {
 	struct platform_event event;
-	bool ran;
 
-	atomic_store(&thread->in_guest, true);
-	ran = platform_run(thread->platform, want, &event);
-	atomic_store(&thread->in_guest, false);
-	if (!ran) {
+	if (!platform_run(thread->platform, want, &event)) {
 		want->valid = resolve_fault(thread, want);
 		return;
 	}

@@ -43,23 +43,22 @@ struct thread {
 	pthread_t host; /* constant */
 	int tid;	/* constant */
 
-	long syscall_nr;		 /* (o) -1: not in a system call */
-	bool regs_replaced;		 /* (o) the call set all registers: no result */
-	_Atomic bool in_guest;		 /* (a) its own code runs, or is about to */
-	_Atomic uint64_t blocked;	 /* (a) signal mask */
-	_Atomic uint64_t awaited;	 /* (a) what sigtimedwait() takes, blocked or not */
-	uint64_t saved_blocked;		 /* (o) what ppoll() and its like put back */
-	bool restore_blocked;		 /* (o) */
-	_Atomic bool waiting;		 /* (a) in a host call that a signal must interrupt */
-	int interrupted;		 /* (a) a signal came: for host_syscall_unless() */
-	struct restart restart;		 /* (o) */
-	stack_t altstack;		 /* (o) size 0: none */
-	struct last_trap trap;		 /* (o) */
-	unsigned long clear_child_tid;	 /* (o) */
-	unsigned long robust_list;	 /* (o) */
-	unsigned long fs_base, gs_base;	 /* (o) as arch_prctl() set them */
-	unsigned char *bounce;		 /* (o) BOUNCE_SIZE bytes */
-	unsigned long nr_syscalls;	 /* (o) */
+	long syscall_nr;		/* (o) -1: not in a system call */
+	bool regs_replaced;		/* (o) the call set all registers: no result */
+	_Atomic uint64_t blocked;	/* (a) signal mask */
+	_Atomic uint64_t awaited;	/* (a) what sigtimedwait() takes, blocked or not */
+	uint64_t saved_blocked;		/* (o) what ppoll() and its like put back */
+	bool restore_blocked;		/* (o) */
+	_Atomic bool waiting;		/* (a) in a host call that a signal must interrupt */
+	int interrupted;		/* (a) a signal came: for host_syscall_unless() */
+	struct restart restart;		/* (o) */
+	stack_t altstack;		/* (o) size 0: none */
+	struct last_trap trap;		/* (o) */
+	unsigned long clear_child_tid;	/* (o) */
+	unsigned long robust_list;	/* (o) */
+	unsigned long fs_base, gs_base; /* (o) as arch_prctl() set them */
+	unsigned char *bounce;		/* (o) BOUNCE_SIZE bytes */
+	unsigned long nr_syscalls;	/* (o) */
 };
 
 /*
@@ -73,7 +72,7 @@ struct process {
 	struct thread *thread; /* constant: the only one */
 	int pid, ppid;	       /* constant */
 
-	_Atomic(struct mm *) mm;	    /* (o) to change, under mm_lock */
+	_Atomic(struct mm *) mm; /* (o) to change, under mm_lock */
 	pthread_mutex_t mm_lock;
 	struct files files;		    /* (o) */
 	int cwd;			    /* (o) an O_PATH descriptor */
@@ -86,7 +85,7 @@ struct process {
 
 	bool exited;	 /* (o) */
 	bool failed;	 /* (o) Godwit could not go on; it has said why */
-	bool said_why;	 /* (o) the user knows what killed it */
+	_Atomic bool said_why; /* (a) the user knows what killed it */
 	int wait_status; /* (o) as wait(2) gives it */
 };
 
@@ -101,9 +100,9 @@ struct exec_args {
 	int argc;
 	const char *const *envp;
 	int envc;
-	const char *failure; /* on failure: one sentence, or NULL */
+	const char *failure;   /* on failure: one sentence, or NULL */
 	char interpreter[256]; /* on failure: of the #! line that it was about, or "" */
-	bool too_late;	     /* on failure: the old program is gone */
+	bool too_late;	       /* on failure: the old program is gone */
 };
 
 /* Replace the program.  => -errno; with nothing changed unless @too_late */

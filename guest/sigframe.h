@@ -49,13 +49,13 @@ BUILD_ASSERT(sizeof(struct guest_rt_sigframe) == 440);
 #define GUEST_UC_STRICT_RESTORE_SS 4u
 
 /* The floating-point block: FXSAVE's 512 bytes, the XSAVE header, the extended components. */
-#define FP_SW_BYTES	464 /* struct fp_sw_bytes, in what FXSAVE leaves unused */
-#define FP_LEGACY_SIZE	512
-#define FP_HEADER_SIZE	64
-#define FP_MAGIC1	0x46505853u
-#define FP_MAGIC2	0x46505845u
-#define FP_MXCSR	24
-#define FP_MXCSR_MASK	28
+#define FP_SW_BYTES    464 /* struct fp_sw_bytes, in what FXSAVE leaves unused */
+#define FP_LEGACY_SIZE 512
+#define FP_HEADER_SIZE 64
+#define FP_MAGIC1      0x46505853u
+#define FP_MAGIC2      0x46505845u
+#define FP_MXCSR       24
+#define FP_MXCSR_MASK  28
 
 struct fp_sw_bytes {
 	uint32_t magic1;

@@ -20,11 +20,11 @@ struct thread;
 #define GUEST_NSIG 64
 
 /* Internal results of interrupted calls, as inside Linux; a guest never sees them. */
-#define ERESTARTSYS	     512 /* again, unless a handler without SA_RESTART ran */
-#define ERESTARTNOHAND	     514 /* again, unless a handler ran */
+#define ERESTARTSYS	      512 /* again, unless a handler without SA_RESTART ran */
+#define ERESTARTNOHAND	      514 /* again, unless a handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* the rest of it, by restart_syscall(), unless a handler ran */
 
-#define GUEST_SA_RESTORER     0x04000000u
+#define GUEST_SA_RESTORER   0x04000000u
 #define GUEST_SS_AUTODISARM (1 << 31) /* of stack_t.ss_flags */
 
 /* struct sigaction as the kernel has it. */

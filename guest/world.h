@@ -51,13 +51,13 @@ struct run_options {
 
 /* How the run went, beyond the program's own end. */
 struct run_result {
-	int status;	    /* what wait(2) would say of the program */
-	bool failed;	    /* Godwit failed and has said so */
-	int start_error;    /* the program could not be started: errno, and Godwit has said so */
+	int status;	 /* what wait(2) would say of the program */
+	bool failed;	 /* Godwit failed and has said so */
+	int start_error; /* the program could not be started: errno, and Godwit has said so */
 	double wall_seconds;
 	unsigned long syscalls;
 	unsigned long frames_free;
-	unsigned int validations; /* made */
+	unsigned int validations;	 /* made */
 	struct gw_validation validation; /* the first that found something, or the last */
 	unsigned long counters[GW_NR_COUNTERS];
 	struct platform_stats platform;
