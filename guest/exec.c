@@ -60,7 +60,7 @@ static int open_program(void *host, const char *name, struct mapping **mapping)
 	err = path_from_text(opener->process, AT_FDCWD, name, 0, &path);
 	if (err)
 		return err;
-	fd = path_open_host(&path, O_RDONLY | O_CLOEXEC);
+	fd = path_open_host(&path, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	err = check_executable(fd);

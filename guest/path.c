@@ -397,6 +397,13 @@ int path_open_host_mode(struct thread *thread, const struct path *path, int flag
 int path_open_host(const struct path *path, int flags)
 {
 	struct open_how how = open_how(flags, 0);
+	long fd = -ENOSYS;
 
-	return (int)host_syscall(SYS_openat, path->dir, path->text, (long)how.flags, 0L);
+	if (!path->trusted) {
+		how.resolve = RESOLVE_NO_MAGICLINKS;
+		fd = host_syscall(SYS_openat2, path->dir, path->text, &how, sizeof(how));
+	}
+	if (fd == -ENOSYS)
+		fd = host_syscall(SYS_openat, path->dir, path->text, (long)how.flags, 0L);
+	return (int)fd;
 }

@@ -91,7 +91,7 @@ SYS(statfs)
 
 	if (err)
 		return err;
-	host = host_syscall(SYS_openat, path.dir, path.text, (long)(O_PATH | O_CLOEXEC), 0l);
+	host = path_open_host(&path, O_PATH);
 	if (host < 0)
 		return host;
 	result = host_syscall(SYS_fstatfs, host, &statfs);

@@ -30,13 +30,13 @@ enum follow { FOLLOW, NOFOLLOW };
 static long file_of_path(struct thread *thread, unsigned long addr, enum follow follow,
 			 struct xattr_file *file)
 {
-	const int flags = O_PATH | O_CLOEXEC | (follow == NOFOLLOW ? O_NOFOLLOW : 0);
+	const int flags = O_PATH | (follow == NOFOLLOW ? O_NOFOLLOW : 0);
 	struct path path;
 	int err = path_get(thread, AT_FDCWD, addr, 0, &path);
 
 	if (err)
 		return err;
-	file->opened = host_syscall(SYS_openat, path.dir, path.text, (long)flags, 0l);
+	file->opened = path_open_host(&path, flags);
 	if (file->opened < 0)
 		return file->opened;
 	snprintf(file->path, sizeof(file->path), "/proc/self/fd/%ld", file->opened);
