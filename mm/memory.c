@@ -49,9 +49,14 @@ static bool zap_present_pte(struct mmu_gather *tlb, pte_t pte, unsigned long add
 	return tlb_remove_folio(tlb, folio);
 }
 
-/* Up to @end, or until the gather was full and has been emptied; returns how far it came. */
-static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end)
+/*
+ * One table's share of [@addr, @range_end), or less when the gather was full and has been emptied;
+ * returns how far it came.
+ */
+static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr,
+				   unsigned long range_end)
 {
+	unsigned long end = pmd_addr_end(addr, range_end);
 	struct mm *mm = tlb->mm;
 	struct spinlock *ptl;
 	bool full = false;
@@ -59,7 +64,7 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr, u
 
 	ptep = pte_offset_map_lock(mm, addr, &ptl);
 	if (!ptep)
-		return end;
+		return next_page_table(mm, addr, range_end);
 	flush_tlb_batched_pending(mm, addr, end);
 	for (; addr < end && !full; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
@@ -83,7 +88,7 @@ void unmap_page_range(struct mmu_gather *tlb, struct vma *vma, unsigned long sta
 {
 	ASSERT(start < end && start >= vma->start && end <= vma->end);
 	while (start < end)
-		start = zap_pte_range(tlb, start, pmd_addr_end(start, end));
+		start = zap_pte_range(tlb, start, end);
 }
 
 /* ---- Protect ------------------------------------------------------------------------------------------ */
@@ -131,16 +136,18 @@ static void change_migration_pte(struct protection_change *change, pte_t *ptep)
 	set_pte(change->machine, ptep, pte_set_bits(entry, (uint64_t)type << SWP_TYPE_SHIFT));
 }
 
-static void change_pte_range(struct protection_change *change, unsigned long addr,
-			     unsigned long end)
+/* One table's share of [@addr, @range_end); returns how far it came. */
+static unsigned long change_pte_range(struct protection_change *change, unsigned long addr,
+				      unsigned long range_end)
 {
+	unsigned long end = pmd_addr_end(addr, range_end);
 	struct mm *mm = change->vma->mm;
 	struct spinlock *ptl;
 	pte_t *ptep;
 
 	ptep = pte_offset_map_lock(mm, addr, &ptl);
 	if (!ptep)
-		return;
+		return next_page_table(mm, addr, range_end);
 	flush_tlb_batched_pending(mm, addr, end);
 	for (; addr < end; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
@@ -151,6 +158,7 @@ static void change_pte_range(struct protection_change *change, unsigned long add
 			change_migration_pte(change, ptep);
 	}
 	pte_unmap_unlock(ptl);
+	return end;
 }
 
 /*
@@ -162,10 +170,8 @@ void change_protection(struct vma *vma, unsigned long start, unsigned long end)
 	struct protection_change change = { .vma = vma, .machine = vma->mm->machine };
 
 	rwsem_assert_held_write(&vma->mm->mmap_lock);
-	for (unsigned long addr = start, next; addr < end; addr = next) {
-		next = pmd_addr_end(addr, end);
-		change_pte_range(&change, addr, next);
-	}
+	for (unsigned long addr = start; addr < end;)
+		addr = change_pte_range(&change, addr, end);
 	if (change.lost_more)
 		flush_tlb_range(vma->mm, start, end, GW_TLB_UNMAP);
 	else if (change.lost_write)

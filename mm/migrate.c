@@ -409,12 +409,12 @@ static void collect_table(struct collect *collect, unsigned long end)
 	struct spinlock *ptl;
 	pte_t *ptep;
 
-	end = min(end, table_end);
 	ptep = pte_offset_map_lock(collect->mm, collect->addr, &ptl);
 	if (!ptep) {
-		collect->addr = end;
+		collect->addr = next_page_table(collect->mm, collect->addr, end);
 		return;
 	}
+	end = min(end, table_end);
 	for (; collect->addr < end && collect->nr < collect->max; collect->addr += PAGE_SIZE) {
 		if (collect->addr + PREFETCH_AHEAD * PAGE_SIZE < end)
 			prefetch_folio(collect->mm->machine, ptep_get(ptep + PREFETCH_AHEAD));

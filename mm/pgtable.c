@@ -127,6 +127,27 @@ void pte_unmap_unlock(struct spinlock *ptl)
 	rcu_read_unlock();
 }
 
+unsigned long next_page_table(struct mm *mm, unsigned long addr, unsigned long end)
+{
+	pte_t *table = pgd_entries(mm);
+	unsigned long next;
+	int shift;
+
+	if ((addr | (PMD_SIZE - 1)) >= end - 1)
+		return end; /* most ranges are small, and need no look */
+	rcu_read_lock();
+	for (shift = PGDIR_SHIFT; shift > PMD_SHIFT; shift -= 9) {
+		pte_t upper = ptep_get_lockless(&table[table_index(addr, shift)]);
+
+		if (pte_none(upper))
+			break;
+		table = table_entries(mm->machine, upper);
+	}
+	rcu_read_unlock();
+	next = (addr | ((1ul << shift) - 1)) + 1;
+	return next - 1 < end - 1 ? next : end;
+}
+
 /* ---- Making tables ------------------------------------------------------------------------------------ */
 
 static struct folio *table_alloc(struct mm *mm)

@@ -223,6 +223,12 @@ void pte_unmap_unlock(struct spinlock *ptl);
 /* The same without the lock; the caller's locks keep the table alive. */
 pte_t *pte_offset_lockless(struct mm *mm, unsigned long addr);
 
+/*
+ * Where in (@addr, @end] the next table of PTEs may be, when @addr has none: what a missing upper
+ * table would have mapped is left out at once, so that a large range costs what is in it.
+ */
+unsigned long next_page_table(struct mm *mm, unsigned long addr, unsigned long end);
+
 /* Make the tables for @addr exist.  => -ENOMEM; mmap_lock held, no spinlock held */
 int pte_alloc(struct mm *mm, unsigned long addr) __must_check;
 
