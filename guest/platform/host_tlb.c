@@ -33,6 +33,7 @@
  */
 #include "internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -69,8 +70,7 @@ static void tlb_mm_exit(void *host, struct mm *mm)
 	const struct platform *platform = host;
 	struct host_tlb *tlb = platform->core->mm_user(mm);
 
-	if (tlb->process)
-		host_tlb_attach(tlb->process, NULL);
+	assert(!tlb->process); /* it runs something else, or is gone */
 	host_pages_clear(&tlb->pages);
 	pthread_mutex_destroy(&tlb->lock);
 	pthread_mutex_destroy(&tlb->flushing);

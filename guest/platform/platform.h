@@ -51,7 +51,7 @@ const struct gw_tlb_ops *platform_tlb_ops(void);
 
 /* A new stub process with one thread, parked.  Its address space is empty. */
 int platform_process_create(struct platform *platform, struct platform_process **process);
-/* Kill it, reap it, forget it. */
+/* Kill it, reap it, forget it.  => before the last reference to what it runs goes */
 void platform_process_destroy(struct platform_process *process);
 pid_t platform_process_pid(const struct platform_process *process);
 struct platform_thread *platform_process_thread(struct platform_process *process);

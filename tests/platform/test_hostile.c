@@ -241,6 +241,28 @@ static void each_instruction_serves_one_number(void **state)
 
 /* ---- Memory of the stub ---------------------------------------------------------------------- */
 
+/* What is linked in by accident, data or a library, would show here. */
+static void the_stub_is_code_and_constants(void **state)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)stub_image;
+	const Elf64_Phdr *segments = (const Elf64_Phdr *)(stub_image + header->e_phoff);
+	int nr_loads = 0;
+
+	(void)state;
+	assert_int_equal(header->e_type, ET_EXEC);
+	for (int i = 0; i < header->e_phnum; i++) {
+		assert_int_not_equal(segments[i].p_type, PT_DYNAMIC);
+		assert_int_not_equal(segments[i].p_type, PT_INTERP);
+		if (segments[i].p_type != PT_LOAD)
+			continue;
+		nr_loads++;
+		assert_int_equal(segments[i].p_vaddr, STUB_BASE);
+		assert_int_equal(segments[i].p_flags, PF_R | PF_X);
+		assert_true(segments[i].p_memsz <= 4 * PAGE_SIZE);
+	}
+	assert_int_equal(nr_loads, 1);
+}
+
 static void the_stubs_code_cannot_be_written(void **state)
 {
 	struct toy *toy = toy_create(0, CODE(store));
@@ -361,6 +383,7 @@ int main(void)
 		cmocka_unit_test(segment_bases_and_nothing_else_are_set),
 		cmocka_unit_test(calls_of_the_start_are_closed),
 		cmocka_unit_test(each_instruction_serves_one_number),
+		cmocka_unit_test(the_stub_is_code_and_constants),
 		cmocka_unit_test(the_stubs_code_cannot_be_written),
 		cmocka_unit_test(the_slots_cannot_be_executed),
 		cmocka_unit_test(a_forged_event_is_found_out),
