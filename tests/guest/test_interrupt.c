@@ -2,8 +2,8 @@
 /*
  * test_interrupt.c - a host call that is told to end does end, whenever it is told
  *
- * One thread goes into calls that would wait for ever; another tells it to come back, after a time
- * that sweeps over the beginning of the call.  One telling that is missed and the test hangs.
+ * Twice: by another thread, at times that come as they come; and at each instruction on the way
+ * into the call in turn, by the trap flag.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,13 +13,17 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "interrupt.h"
 
-#define ROUNDS 20000
+#define ROUNDS 5000
 #define SPREAD 2000 /* pauses that the telling is late, at most */
 
 struct waiter {
@@ -72,6 +76,64 @@ static void no_interruption_is_missed(void **state)
 	assert_int_equal(waiter.wrong, 0);
 }
 
+/* ---- At each instruction --------------------------------------------------------------------------- */
+
+#define TRAP_FLAG 0x100
+#define STEPS_MAX 200
+
+/* What the handler of SIGTRAP, which runs after each instruction, is to do. */
+static struct {
+	int interrupted;
+	int steps, stop_at; /* instructions so far, and when to interrupt */
+	bool reached;	    /* the next instruction is the call */
+} stepping;
+
+static void step(int signo, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	const unsigned char *next = (const unsigned char *)uc->uc_mcontext.gregs[REG_RIP];
+
+	(void)signo;
+	(void)info;
+	stepping.reached = next[0] == 0x0f && next[1] == 0x05;
+	if (++stepping.steps < stepping.stop_at && !stepping.reached)
+		return;
+	/* It is blocked in here, so that it comes when this handler returns: before @next. */
+	__atomic_store_n(&stepping.interrupted, 1, __ATOMIC_SEQ_CST);
+	host_interrupt(pthread_self());
+	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+}
+
+/* => what the call returned, interrupted after @steps instructions */
+static long call_stepped(int steps)
+{
+	const struct timespec time = { .tv_sec = 2 };
+	const long args[6] = { 0, 0, (long)&time };
+
+	stepping.interrupted = 0;
+	stepping.steps = 0;
+	stepping.stop_at = steps;
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" : : "i"(TRAP_FLAG) : "memory", "cc");
+	return host_syscall_unless(&stepping.interrupted, SYS_ppoll, args);
+}
+
+/* Fails when an interruption between the check and the call is missed: the call waits it out. */
+static void every_instruction_on_the_way_can_be_interrupted(void **state)
+{
+	struct sigaction action = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+	int steps = 0;
+
+	(void)state;
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, HOST_INTERRUPT_SIGNAL);
+	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
+	do {
+		assert_int_equal(call_stepped(++steps), -EINTR);
+	} while (!stepping.reached && steps < STEPS_MAX);
+	assert_true(stepping.reached);
+	signal(SIGTRAP, SIG_DFL);
+}
+
 /* Fails when a set flag does not keep the call from being made. */
 static void a_set_flag_makes_no_call(void **state)
 {
@@ -115,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_interruption_is_missed),
+		cmocka_unit_test(every_instruction_on_the_way_can_be_interrupted),
 		cmocka_unit_test(a_set_flag_makes_no_call),
 		cmocka_unit_test(all_six_arguments_arrive),
 	};
