@@ -6,8 +6,8 @@
  * stays the same, changes over: its host mappings go, its registers are reset, and the old address
  * space is put.
  *
- * Linux: fs/exec.c.  Not modelled: set-user-ID, set-group-ID and file capabilities, which a host
- * process without them could not grant; such a program runs with the caller's rights.
+ * Linux: fs/exec.c.  Not modelled: ETXTBSY; set-user-ID, set-group-ID and file capabilities, which
+ * a host process without them could not grant; such a program runs with the caller's rights.
  */
 #include <errno.h>
 #include <fcntl.h>

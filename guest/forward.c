@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "interrupt.h"
@@ -123,11 +124,26 @@ int forward_start(struct process *process, struct forwarder **out)
 	return 0;
 }
 
+/*
+ * The guest's alarm is nobody's any more, and what came too late for the guest must not end Godwit
+ * in its stead.
+ */
+static void drop_late_signals(const sigset_t *set)
+{
+	const struct itimerval off = { 0 };
+	const struct timespec now = { 0 };
+
+	setitimer(ITIMER_REAL, &off, NULL);
+	while (sigtimedwait(set, NULL, &now) > 0)
+		;
+}
+
 void forward_stop(struct forwarder *forwarder)
 {
 	forwarder->stop = true;
 	pthread_kill(forwarder->thread, HOST_INTERRUPT_SIGNAL);
 	pthread_join(forwarder->thread, NULL);
+	drop_late_signals(&forwarder->set);
 	sigaction(SIGPIPE, &forwarder->old_pipe, NULL);
 	sigaction(SIGXFSZ, &forwarder->old_xfsz, NULL);
 	pthread_sigmask(SIG_SETMASK, &forwarder->old_set, NULL);

@@ -103,11 +103,8 @@ static bool fp_acceptable(const unsigned char *block, const unsigned char *copy,
 	memcpy(&sw, block + FP_SW_BYTES, sizeof(sw));
 	if (get64(copy + FP_LEGACY_SIZE) & ~sw.xfeatures)
 		return false;
-	for (size_t at = FP_LEGACY_SIZE + 8; at < FP_LEGACY_SIZE + FP_HEADER_SIZE; at += 8) {
-		if (get64(copy + at))
-			return false;
-	}
-	return true;
+	/* The compact form, and 8 bytes that must be zero; XRSTOR does not look at the others. */
+	return !get64(copy + FP_LEGACY_SIZE + 8) && !get64(copy + FP_LEGACY_SIZE + 16);
 }
 
 /* Does the guest's block have the extension that its software bytes promise? */
@@ -159,6 +156,8 @@ static int fp_pop(struct thread *thread, unsigned long at)
 	/* The software bytes describe the stub's block, not the guest's. */
 	memcpy(block, copy, FP_SW_BYTES);
 	memcpy(block + FP_LEGACY_SIZE, copy + FP_LEGACY_SIZE, copied - FP_LEGACY_SIZE);
+	if (has_header(size))
+		memset(block + FP_LEGACY_SIZE + 24, 0, FP_HEADER_SIZE - 24);
 	return 0;
 }
 

@@ -84,7 +84,8 @@ expect 126 '^godwit: /tmp: ' 'directory' run -- /tmp
 expect 126 'dynamically linked' 'dynamic program says what to do' run -- "$(realpath /bin/ls)"
 printf '#!/no/such/interpreter\n' >script
 chmod +x script
-expect 127 '^godwit: ./script: No such file' 'script without its interpreter' run -- ./script
+expect 127 '^godwit: ./script: its interpreter /no/such/interpreter: No such file' \
+	'script without its interpreter' run -- ./script
 printf '\177ELF\2\1\1garbage' >broken
 chmod +x broken
 expect 126 '^godwit: ./broken: Exec format error' 'broken ELF file' run -- ./broken
