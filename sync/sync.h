@@ -108,6 +108,9 @@ SYNC_VERB long atomic_long_read(const atomic_long_t *a);
 SYNC_VERB void atomic_long_set(atomic_long_t *a, long v);
 SYNC_VERB long atomic_long_add_return(atomic_long_t *a, long v);
 
+/* Wait, running, until @a is @v; others write it.  Linux: atomic_cond_read_acquire() */
+SYNC_VERB void atomic_await(const atomic_t *a, int v);
+
 SYNC_VERB void counter_add(struct counter *counter, long n);
 
 /* ---- Spinlocks: held briefly, never across a sleeping verb ----------------------------------- */

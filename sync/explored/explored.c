@@ -139,6 +139,21 @@ int explored_nr_tasks(const struct explored *x)
 	return x->nr_tasks;
 }
 
+int explored_nr_runners(const struct explored *x)
+{
+	return max_runners(&x->config);
+}
+
+unsigned int explored_step_bound(const struct explored *x)
+{
+	return x->config.step_bound;
+}
+
+bool explored_late_callbacks(const struct explored *x)
+{
+	return x->config.late_callbacks;
+}
+
 const char *explored_name_of(const struct explored *x, int task)
 {
 	return task >= 0 && task < max_runners(&x->config) ? x->tasks[task].name : "";
@@ -231,19 +246,38 @@ static enum explored_end run_to_the_end(struct explored *x)
 	return EXPLORED_FOUND;
 }
 
+void explored_begin(struct explored *x)
+{
+	explored_attach(x);
+	explored_rcu_settle(x);
+	begin_execution(x);
+}
+
+enum explored_end explored_continue(struct explored *x, const struct explored_strategy *strategy,
+				    void *arg)
+{
+	enum explored_end end;
+
+	explored_attach(x);
+	x->strategy = strategy;
+	x->strategy_arg = arg;
+	end = run_to_the_end(x);
+	if (strategy->end)
+		strategy->end(arg, x, end);
+	if (end == EXPLORED_FOUND)
+		forget_execution(x); /* what is held and queued is of a machine that is gone */
+	return end;
+}
+
 enum explored_end explored_run(struct explored *x, const struct explored_strategy *strategy,
 			       void *arg)
 {
 	enum explored_end end;
 
-	explored_attach(x);
-	explored_rcu_settle(x);
-	x->strategy = strategy;
-	x->strategy_arg = arg;
-	begin_execution(x);
-	end = run_to_the_end(x);
-	if (end != EXPLORED_COMPLETE)
-		forget_execution(x); /* what is held and queued is of a machine that is gone */
+	explored_begin(x);
+	end = explored_continue(x, strategy, arg);
+	if (end == EXPLORED_ABANDONED)
+		forget_execution(x);
 	return end;
 }
 
@@ -279,14 +313,32 @@ static void begin_execution(struct explored *x)
 	}
 }
 
+static bool begins_callback(const struct task *task)
+{
+	return task->next.kind == EXPLORED_RCU_CALLBACK;
+}
+
+/* The first of those that may begin a callback, when they must come last. */
+static uint32_t first_callback(const struct explored *x)
+{
+	for (int i = x->config.nr_tasks; i < max_runners(&x->config); i++)
+		if (x->tasks[i].live && explored_enabled(x, &x->tasks[i]))
+			return 1u << i;
+	return 0;
+}
+
 static uint32_t runnable_tasks(const struct explored *x)
 {
+	bool late = x->config.late_callbacks;
 	uint32_t runnable = 0;
 
-	for (int i = 0; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live && explored_enabled(x, &x->tasks[i]))
+	for (int i = 0; i < max_runners(&x->config); i++) {
+		const struct task *task = &x->tasks[i];
+
+		if (task->live && !(late && begins_callback(task)) && explored_enabled(x, task))
 			runnable |= 1u << i;
-	return runnable;
+	}
+	return runnable || !late ? runnable : first_callback(x);
 }
 
 static bool anybody_lives(const struct explored *x)
@@ -307,6 +359,11 @@ bool explored_enabled(const struct explored *x, const struct task *task)
 	default:
 		return explored_verb_enabled(&task->next);
 	}
+}
+
+bool explored_can_run(const struct explored *x, int task)
+{
+	return explored_next(x, task) && explored_enabled(x, &x->tasks[task]);
 }
 
 /* False: the strategy would not choose. */
@@ -373,11 +430,76 @@ unsigned int explored_nr_steps(const struct explored *x)
 	return x->nr_steps;
 }
 
+/* ---- Coming back to the middle of an execution ---------------------------------------------------- */
+
+/* The place, then what is in use of each task's stack. */
+struct explored_snapshot {
+	struct explored place;
+	size_t stack_used[RUNNERS_MAX];
+	unsigned char *stacks[RUNNERS_MAX];
+};
+
+static size_t parked_stack_size(const struct task *task)
+{
+	const unsigned char *top = task->coroutine.stack + task->coroutine.size;
+
+	return task->live && task->coroutine.context ?
+		       (size_t)(top - (const unsigned char *)task->coroutine.context) :
+		       0;
+}
+
+struct explored_snapshot *explored_snapshot(struct explored *x)
+{
+	struct explored_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (!snapshot)
+		return NULL;
+	x->nr_steps = 0;
+	for (int i = 0; i < max_runners(&x->config); i++) {
+		size_t used = parked_stack_size(&x->tasks[i]);
+
+		snapshot->stack_used[i] = used;
+		snapshot->stacks[i] = malloc(used + 1);
+		if (!snapshot->stacks[i]) {
+			explored_snapshot_free(snapshot);
+			return NULL;
+		}
+		memcpy(snapshot->stacks[i], x->tasks[i].coroutine.context, used);
+	}
+	snapshot->place = *x;
+	return snapshot;
+}
+
+void explored_snapshot_free(struct explored_snapshot *snapshot)
+{
+	for (int i = 0; snapshot && i < RUNNERS_MAX; i++)
+		free(snapshot->stacks[i]);
+	free(snapshot);
+}
+
+void explored_rewind(struct explored *x, const struct explored_snapshot *snapshot)
+{
+	size_t tasks = (size_t)max_runners(&x->config) * sizeof(x->tasks[0]);
+
+	explored_attach(x);
+	memcpy(x, &snapshot->place, offsetof(struct explored, tasks) + tasks);
+	for (int i = 0; i < max_runners(&x->config); i++)
+		if (snapshot->stack_used[i])
+			memcpy(x->tasks[i].coroutine.context, snapshot->stacks[i],
+			       snapshot->stack_used[i]);
+}
+
 /* ---- Findings ------------------------------------------------------------------------------------------------ */
 
 const struct explored_finding *explored_finding(const struct explored *x)
 {
 	return x->found ? &x->finding : NULL;
+}
+
+bool explored_deadlocked(const struct explored *x)
+{
+	return x->found && (x->finding.kind == EXPLORED_DEADLOCK ||
+			    x->finding.kind == EXPLORED_LOST_WAKE_UP);
 }
 
 static void record_finding(struct explored *x, enum explored_finding_kind kind, const char *task)
@@ -412,6 +534,8 @@ static const char *object_name(const struct explored_step *step)
 		return "the writer of a sequence count";
 	case EXPLORED_BIT_WAIT:
 		return "a bit to be cleared";
+	case EXPLORED_AWAIT:
+		return "a word to change";
 	case EXPLORED_RCU_BARRIER_END:
 		return "RCU callbacks";
 	default:

@@ -41,13 +41,14 @@
 	X(BIT_UNLOCK, "bit-unlock")                                                                \
 	X(BIT_WAIT, "bit-wait")		/* await bit @arg clear, and leave it */                   \
 	X(SEQ_BEGIN, "seq-begin")	/* await an even count */                                  \
+	X(AWAIT, "await")		/* a word; await that it is @arg */                        \
 	X(WAIT_PREPARE, "wait-prepare") /* read a wait queue's generation */                       \
 	X(WAIT_SLEEP, "wait-sleep")	/* await a generation other than @arg */                   \
 	X(WAKE, "wake")			/* move the generation */                                  \
 	X(RCU_READ_LOCK, "rcu-read-lock")	/* the outermost; all RCU steps have one object */ \
 	X(RCU_READ_UNLOCK, "rcu-read-unlock")                                                      \
-	X(RCU_CALL, "call-rcu")		/* a grace period begins */                                \
-	X(RCU_CALLBACK, "rcu-callback") /* await the end of that one; of an RCU task */            \
+	X(RCU_CALL, "call-rcu")		/* a grace period begins; @value: on which CPU */          \
+	X(RCU_CALLBACK, "rcu-callback") /* await its end; of the RCU task of CPU @arg */           \
 	X(RCU_SYNC_BEGIN, "rcu-sync-begin") /* a grace period begins */                            \
 	X(RCU_SYNC_END, "rcu-sync-end")	/* await its end */                                        \
 	X(RCU_BARRIER_BEGIN, "rcu-barrier-begin") /* note the callbacks that are queued */         \
@@ -87,6 +88,13 @@ struct explored_config {
 	int nr_tasks;		 /* at most; the RCU tasks, one per CPU, come on top */
 	int nr_cpus;
 	size_t stack_size;	 /* bytes of each task's stack; 0: 64 KiB */
+	/*
+	 * RCU callbacks begin only when no other task can go on, and one after the other: a grace
+	 * period that is as long as can be.  It leaves out what a callback could do to others.
+	 */
+	bool late_callbacks;
+	/* Leave lock order and sleeping in atomic sections unchecked: programs that are no kernel. */
+	bool unchecked;
 	unsigned int step_bound; /* an execution of so many steps makes no progress; 0: 65536 */
 };
 
@@ -104,6 +112,10 @@ int explored_add_task(struct explored *x, const char *name, int cpu, void (*func
 		      void *arg);
 /* Without RCU tasks, which come after these. */
 int explored_nr_tasks(const struct explored *x);
+/* With them: task numbers are below this. */
+int explored_nr_runners(const struct explored *x);
+unsigned int explored_step_bound(const struct explored *x);
+bool explored_late_callbacks(const struct explored *x);
 const char *explored_name_of(const struct explored *x, int task);
 
 /*
@@ -114,8 +126,15 @@ bool explored_call(struct explored *x, int cpu, void (*func)(void *arg), void *a
 
 /* ---- Executions --------------------------------------------------------------------------------------- */
 
+/* How an execution ended. */
+enum explored_end {
+	EXPLORED_COMPLETE,  /* every task has ended and every callback has run */
+	EXPLORED_FOUND,	    /* explored_finding() */
+	EXPLORED_ABANDONED, /* by the strategy */
+};
+
 /*
- * Both are called on the driver's stack, between steps.  @runnable: bit t is task t, RCU tasks
+ * All are called on the driver's stack, between steps.  @runnable: bit t is task t, RCU tasks
  * included; never 0.
  */
 struct explored_strategy {
@@ -123,18 +142,30 @@ struct explored_strategy {
 	int (*pick)(void *arg, struct explored *x, uint32_t runnable);
 	/* sync_choose(): a number below @bound, or -1: abandon. */
 	int (*choose)(void *arg, struct explored *x, unsigned int bound);
-};
-
-enum explored_end {
-	EXPLORED_COMPLETE,  /* every task has ended and every callback has run */
-	EXPLORED_FOUND,	    /* explored_finding() */
-	EXPLORED_ABANDONED, /* by the strategy */
+	/* The execution is over; explored_next() still tells what blocked tasks wait for.  Or NULL. */
+	void (*end)(void *arg, struct explored *x, enum explored_end end);
 };
 
 /* From the tasks' beginnings.  Nothing may be held, waited for or queued. */
 enum explored_end explored_run(struct explored *x, const struct explored_strategy *strategy,
 			       void *arg);
 
+/*
+ * The same in two parts: begin, then go on as often as it takes.  An execution that the strategy
+ * abandons stays as it is, so that explored_snapshot() can keep it; explored_rewind() comes back.
+ * Its steps are forgotten: the next one is the first.
+ */
+void explored_begin(struct explored *x);
+enum explored_end explored_continue(struct explored *x, const struct explored_strategy *strategy,
+				    void *arg);
+struct explored_snapshot;
+/* NULL: out of memory */
+struct explored_snapshot *explored_snapshot(struct explored *x);
+void explored_rewind(struct explored *x, const struct explored_snapshot *snapshot);
+void explored_snapshot_free(struct explored_snapshot *snapshot);
+
+/* Is it possible now? */
+bool explored_can_run(const struct explored *x, int task);
 /* What task @task will do next; NULL: it has ended, or is an RCU task with nothing to do. */
 const struct explored_step *explored_next(const struct explored *x, int task);
 
@@ -177,6 +208,9 @@ struct explored_finding {
 /* For a task's own expectations: as the core's panic(), which is this. */
 __noreturn __printf(4, 5) void explored_panic(const char *file, int line, const char *func,
 					      const char *fmt, ...);
+
+/* The last execution ended because nobody could go on. */
+bool explored_deadlocked(const struct explored *x);
 
 /* Of the last execution or call; NULL: none. */
 const struct explored_finding *explored_finding(const struct explored *x);

@@ -135,6 +135,15 @@ static void run_oldest(struct explored *x, struct callbacks *callbacks)
 				task->held.nr, task->rcu_nesting);
 }
 
+static struct explored_step next_callback(struct explored *x, int cpu)
+{
+	return (struct explored_step){ .kind = EXPLORED_RCU_CALLBACK,
+				       .object = &x->rcu,
+				       .arg = (unsigned int)cpu,
+				       .class = EXPLORED_NO_CLASS,
+				       .site = x->rcu.cpus[cpu].first->func };
+}
+
 /* An RCU task lives while callbacks are queued on its CPU.  It begins with its first step taken. */
 static void run_callbacks(void *arg)
 {
@@ -143,7 +152,7 @@ static void run_callbacks(void *arg)
 
 	run_oldest(x, callbacks);
 	while (callbacks->first) {
-		point(x, EXPLORED_RCU_CALLBACK, callbacks->first->func);
+		explored_point(x, next_callback(x, x->running->cpu));
 		run_oldest(x, callbacks);
 	}
 }
@@ -155,10 +164,7 @@ static void begin_rcu_task(struct explored *x, int cpu)
 	if (task->live)
 		return;
 	task->live = true;
-	task->next = (struct explored_step){ .kind = EXPLORED_RCU_CALLBACK,
-					     .object = &x->rcu,
-					     .class = EXPLORED_NO_CLASS,
-					     .site = x->rcu.cpus[cpu].first->func };
+	task->next = next_callback(x, cpu);
 	coroutine_start(&task->coroutine, run_callbacks, x);
 }
 
@@ -168,6 +174,7 @@ void explored_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head
 	struct callbacks *callbacks;
 
 	point(x, EXPLORED_RCU_CALL, SITE);
+	explored_step_result(x, (unsigned int)x->running->cpu);
 	callbacks = &x->rcu.cpus[x->running->cpu];
 	*head = (struct rcu_head){ .func = func, .since = ++x->rcu.clock };
 	*callbacks->last = head;

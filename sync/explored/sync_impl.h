@@ -46,6 +46,7 @@ void explored_bit_unlock(atomic_t *word, int bit, enum lock_class class);
 void explored_bit_wait(atomic_t *word, int bit);
 
 unsigned int explored_seq_begin(const struct seqcount *seq);
+void explored_await(const atomic_t *word, int value);
 unsigned int explored_wait_prepare(struct wait_queue *queue);
 void explored_wait_sleep(struct wait_queue *queue, unsigned int prepared);
 void explored_wake_up_all(struct wait_queue *queue);
@@ -195,6 +196,11 @@ SYNC_VERB long atomic_long_add_return(atomic_long_t *a, long v)
 }
 
 /* No point: additions commute and the core never reads the sum. */
+SYNC_VERB void atomic_await(const atomic_t *a, int v)
+{
+	explored_await(a, v);
+}
+
 SYNC_VERB void counter_add(struct counter *counter, long n)
 {
 	counter->v += (unsigned long)n;

@@ -160,6 +160,14 @@ SYNC_VERB long atomic_long_add_return(atomic_long_t *a, long v)
 	return __atomic_add_fetch(&a->v, v, __ATOMIC_SEQ_CST);
 }
 
+SYNC_VERB void atomic_await(const atomic_t *a, int v)
+{
+	unsigned int spins = 0;
+
+	while (__atomic_load_n(&a->v, __ATOMIC_ACQUIRE) != v)
+		threads_relax(spins++);
+}
+
 SYNC_VERB void counter_add(struct counter *counter, long n)
 {
 	__atomic_fetch_add(&counter->v, (unsigned long)n, __ATOMIC_RELAXED);
