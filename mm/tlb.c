@@ -157,6 +157,25 @@ static struct tlb_entry *tlb_slot(struct tlb *tlb, unsigned long addr)
 	return &tlb->entries[(addr >> PAGE_SHIFT) % TLB_ENTRIES];
 }
 
+static void model_set(struct tlb *tlb, struct tlb_entry *slot, const struct tlb_entry *entry)
+{
+	int nr = tlb->nr + !!entry->mm - !!slot->mm;
+
+	*slot = *entry;
+	if (nr != tlb->nr)
+		WRITE_ONCE(tlb->nr, nr);
+}
+
+/*
+ * A translation is filled under the lock of its table, and flushed for after a change under that
+ * lock; its frame is freed later still.  So who flushes or frees sees a count that includes it, and
+ * where the count is 0 there is nothing to look for.  Linux asks mm_cpumask(mm) for the same reason.
+ */
+static bool model_empty(const struct tlb *tlb)
+{
+	return READ_ONCE(tlb->nr) == 0;
+}
+
 /* Give @pte's present value to CPU @cpu. */
 static void model_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_entry *entries,
 		       int nr)
@@ -166,21 +185,22 @@ static void model_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_e
 
 	spin_lock(&tlb->lock);
 	for (int i = nr - 1; i >= 0; i--) /* the wanted one last, so that no neighbour displaces it */
-		*tlb_slot(tlb, entries[i].addr) = (struct tlb_entry){
-			.mm = mm,
-			.addr = entries[i].addr,
-			.pfn = entries[i].pfn,
-			.write = entries[i].write,
-			.exec = entries[i].exec,
-			.dirty = entries[i].dirty,
-		};
+		model_set(tlb, tlb_slot(tlb, entries[i].addr),
+			  &(struct tlb_entry){
+				  .mm = mm,
+				  .addr = entries[i].addr,
+				  .pfn = entries[i].pfn,
+				  .write = entries[i].write,
+				  .exec = entries[i].exec,
+				  .dirty = entries[i].dirty,
+			  });
 	spin_unlock(&tlb->lock);
 }
 
-static void model_drop(struct tlb_entry *entry, const struct gw_tlb_range *range)
+static void model_drop(struct tlb *tlb, struct tlb_entry *entry, const struct gw_tlb_range *range)
 {
 	if (entry->mm == range->mm && entry->addr >= range->start && entry->addr < range->end)
-		entry->mm = NULL;
+		model_set(tlb, entry, &(struct tlb_entry){ .mm = NULL });
 }
 
 static void model_flush_range(struct tlb *tlb, const struct gw_tlb_range *range)
@@ -189,11 +209,11 @@ static void model_flush_range(struct tlb *tlb, const struct gw_tlb_range *range)
 
 	if (nr_pages >= TLB_ENTRIES) {
 		for (int i = 0; i < TLB_ENTRIES; i++)
-			model_drop(&tlb->entries[i], range);
+			model_drop(tlb, &tlb->entries[i], range);
 		return;
 	}
 	for (unsigned long addr = range->start; addr < range->end; addr += PAGE_SIZE)
-		model_drop(tlb_slot(tlb, addr), range);
+		model_drop(tlb, tlb_slot(tlb, addr), range);
 }
 
 /* One interrupt per CPU, for all ranges. */
@@ -206,6 +226,8 @@ static void model_flush(void *host, const struct gw_tlb_range *ranges, int nr,
 	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
 		struct tlb *tlb = &machine->tlbs[cpu];
 
+		if (model_empty(tlb))
+			continue;
 		spin_lock(&tlb->lock);
 		for (int i = 0; i < nr; i++)
 			model_flush_range(tlb, &ranges[i]);
@@ -220,6 +242,8 @@ static void model_mm_exit(void *host, struct mm *mm)
 	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
 		struct tlb *tlb = &machine->tlbs[cpu];
 
+		if (model_empty(tlb))
+			continue;
 		spin_lock(&tlb->lock);
 		for (int i = 0; i < TLB_ENTRIES; i++)
 			ASSERT_MSG(tlb->entries[i].mm != mm,
@@ -243,6 +267,8 @@ void tlb_assert_unused(struct machine *machine, unsigned long pfn)
 	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
 		struct tlb *tlb = &machine->tlbs[cpu];
 
+		if (model_empty(tlb))
+			continue;
 		spin_lock(&tlb->lock);
 		for (int i = 0; i < TLB_ENTRIES; i++)
 			ASSERT_MSG(!tlb->entries[i].mm || tlb->entries[i].pfn != pfn,

@@ -19,6 +19,7 @@
  * interrupt for a flush is taken between two instructions only. */
 struct tlb {
 	struct spinlock lock; /* LOCK_TLB: all of it */
+	int nr;		      /* translations; read without the lock to pass over empty ones */
 	struct tlb_entry {
 		struct mm *mm; /* NULL: empty */
 		unsigned long addr;
