@@ -16,6 +16,7 @@ static inline bool kind_reads(enum explored_kind kind)
 	switch ((int)kind) {
 	case EXPLORED_READ:
 	case EXPLORED_SEQ_BEGIN:
+	case EXPLORED_AWAIT:
 	case EXPLORED_BIT_WAIT:
 	case EXPLORED_WAIT_PREPARE:
 	case EXPLORED_WAIT_SLEEP:

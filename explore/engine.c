@@ -13,6 +13,8 @@
  */
 #include "engine.h"
 
+#include "symbols.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@
 static void setup_machine(void *arg);
 static bool create_place(struct engine *engine);
 static bool create_arena(struct engine *engine);
+static bool run_to_the_start(struct engine *engine, char *error, size_t error_size);
 static void describe_finding(const struct explored_finding *finding, char *to, size_t size);
 
 /* ---- Setting up ------------------------------------------------------------------------------------ */
@@ -81,9 +84,16 @@ bool engine_create(struct engine *engine, const struct gw_scenario *scenario, ui
 		snprintf(error, error_size, "the scenario's set-up failed: %s", finding);
 		goto out_destroy;
 	}
-	if (setup.err || arena_keep(&engine->arena)) {
+	if (setup.err) {
 		snprintf(error, error_size, "the scenario's machine cannot be made: %s",
-			 setup.err ? strerror(-setup.err) : "out of memory");
+			 strerror(-setup.err));
+		goto out_destroy;
+	}
+	if (!run_to_the_start(engine, error, error_size))
+		goto out_destroy;
+	engine->start = explored_snapshot(engine->explored);
+	if (!engine->start || arena_keep(&engine->arena)) {
+		snprintf(error, error_size, "out of memory");
 		goto out_destroy;
 	}
 	return true;
@@ -96,6 +106,7 @@ out_destroy:
 void engine_destroy(struct engine *engine)
 {
 	explored_attach(NULL);
+	explored_snapshot_free(engine->start);
 	objects_fini(&engine->objects);
 	arena_fini(&engine->arena);
 	free(engine->explored_memory);
@@ -115,6 +126,7 @@ static bool create_place(struct engine *engine)
 		.nr_tasks = nr_tasks(scenario),
 		.nr_cpus = nr_cpus(engine),
 		.step_bound = engine->step_bound,
+		.late_callbacks = !scenario->early_callbacks,
 	};
 	size_t size = explored_size(&config);
 
@@ -197,6 +209,74 @@ static void setup_machine(void *arg)
 	scenario_expect(!engine->validation.nr_problems, "%s", engine->validation.first);
 }
 
+/* ---- To where the race begins --------------------------------------------------------------------------- */
+
+/* One task runs alone until it is about to take a step in a function. */
+struct approach {
+	struct symbols *symbols;
+	int task;
+	const char *function;
+	bool arrived;
+};
+
+static int approach_pick(void *arg, struct explored *x, uint32_t runnable)
+{
+	struct approach *approach = arg;
+	const struct explored_step *next = explored_next(x, approach->task);
+
+	approach->arrived = next && next->site &&
+			    symbols_inside(approach->symbols, next->site, approach->function);
+	if (approach->arrived || !(runnable >> approach->task & 1))
+		return -1;
+	return approach->task;
+}
+
+static int approach_choose(void *arg, struct explored *x, unsigned int bound)
+{
+	(void)arg, (void)x, (void)bound;
+	return 0;
+}
+
+static bool approach(struct engine *engine, struct approach *approach, char *error,
+		     size_t error_size)
+{
+	static const struct explored_strategy strategy = {
+		.pick = approach_pick,
+		.choose = approach_choose,
+	};
+	const char *task = explored_name_of(engine->explored, approach->task);
+
+	if (!approach->symbols) {
+		snprintf(error, error_size, "%s cannot start at %s: the program has no symbols", task,
+			 approach->function);
+		return false;
+	}
+	explored_continue(engine->explored, &strategy, approach);
+	if (!approach->arrived)
+		snprintf(error, error_size, "%s cannot start at %s: running alone it does not come there",
+			 task, approach->function);
+	return approach->arrived;
+}
+
+static bool run_to_the_start(struct engine *engine, char *error, size_t error_size)
+{
+	struct approach step = { .symbols = NULL };
+	bool done = true;
+
+	explored_begin(engine->explored);
+	for (int i = 0; done && i < nr_tasks(engine->scenario); i++) {
+		step.task = i;
+		step.function = engine->scenario->tasks[i].start_at;
+		if (!step.function)
+			continue;
+		if (!step.symbols)
+			step.symbols = symbols_open();
+		done = approach(engine, &step, error, error_size);
+	}
+	symbols_close(step.symbols);
+	return done;
+}
+
 /* ---- One execution ----------------------------------------------------------------------------------- */
 
 static const char *without_dots(const char *path)
@@ -272,7 +352,8 @@ void engine_execute(struct engine *engine, const struct explored_strategy *strat
 	engine->validation = outcome->validation;
 
 	arena_restore(&engine->arena);
-	outcome->end = explored_run(engine->explored, strategy, arg);
+	explored_rewind(engine->explored, engine->start);
+	outcome->end = explored_continue(engine->explored, strategy, arg);
 	outcome->nr_steps = explored_nr_steps(engine->explored);
 	if (outcome->end == EXPLORED_FOUND) {
 		const struct explored_finding *finding = explored_finding(engine->explored);

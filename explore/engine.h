@@ -22,6 +22,7 @@ struct engine {
 	struct arena arena;	  /* the machine and the scenario's data */
 	struct explored *explored;
 	void *explored_memory;
+	struct explored_snapshot *start; /* where the race begins */
 	struct engine_task tasks[SCENARIO_TASKS_MAX];
 	unsigned int step_bound;
 	uint64_t guards_off;

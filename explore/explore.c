@@ -178,6 +178,21 @@ static bool budget_is_left(struct exploration *e)
 	return explore->seconds <= 0 || verdict->seconds < explore->seconds;
 }
 
+/* A search that went wrong has proved nothing, whatever it said. */
+static void take_stats(struct exploration *e)
+{
+	struct search_stats stats = { .traces = 0 };
+	const char *error;
+
+	if (!e->strategy->stats)
+		return;
+	error = e->strategy->stats(e->state, &stats);
+	e->verdict->traces = stats.traces;
+	e->verdict->blocked = stats.blocked;
+	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
+		fail(e->verdict, "%s", error);
+}
+
 static void explore_all(struct exploration *e)
 {
 	struct gw_verdict *verdict = e->verdict;
@@ -200,6 +215,7 @@ static void explore_all(struct exploration *e)
 		verdict->executions++;
 	}
 	verdict->seconds = seconds_since(&e->began);
+	take_stats(e);
 }
 
 void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
@@ -225,7 +241,8 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 	verdict->step_bound = e.engine.step_bound;
 	e.state = calloc(1, e.strategy->size);
 	if (e.state) {
-		e.strategy->init(e.state, explore->seed);
+		if (e.strategy->init)
+			e.strategy->init(e.state, explore->seed);
 		explore_all(&e);
 		if (e.strategy->fini)
 			e.strategy->fini(e.state);

@@ -24,6 +24,11 @@ struct scenario_task {
 	const char *name; /* short: "E" */
 	int cpu;
 	void (*run)(struct world *world);
+	/*
+	 * A function of the core.  The task runs alone, before the race begins, to its first step in
+	 * it; NULL: the race begins with the task's first step.
+	 */
+	const char *start_at;
 };
 
 #define SCENARIO_TASKS_MAX 8
@@ -41,6 +46,7 @@ struct gw_scenario {
 	int migrate_passes, migrate_batch;
 	uint64_t seed;
 	unsigned int step_bound;
+	bool early_callbacks; /* RCU callbacks may run whenever a grace period is over; else at the end */
 	size_t data_size;
 
 	/* Make what the tasks race on.  Runs once, as the set-up task. */

@@ -11,6 +11,9 @@
 static const struct strategy *const strategies[] = {
 	&strategy_random,
 	&strategy_pos,
+	&strategy_dpor,
+	&strategy_source,
+	&strategy_dfs,
 };
 
 size_t nr_strategies(void)

@@ -9,6 +9,14 @@
 
 #include "explored.h"
 
+/* What a search has seen; sampling has nothing of the kind. */
+struct search_stats {
+	uint64_t traces;  /* executions that came to their ends */
+	uint64_t blocked; /* cut off, as all that could go on was seen elsewhere */
+	uint64_t steps;
+	uint64_t planned; /* nodes of plans, at most at one time */
+};
+
 struct strategy {
 	const char *name;
 	const char *summary;
@@ -21,12 +29,17 @@ struct strategy {
 	 * schedule within the bound has been seen.  Sampling never says so.
 	 */
 	bool (*begin)(void *state, struct explored *x, uint64_t execution);
-	/* Both get the state. */
+	/* All get the state. */
 	struct explored_strategy steps;
+	/* NULL if it is no search.  => what went wrong, so that nothing is proved; NULL: nothing */
+	const char *(*stats)(const void *state, struct search_stats *stats);
 };
 
 extern const struct strategy strategy_random;
 extern const struct strategy strategy_pos;
+extern const struct strategy strategy_dpor;
+extern const struct strategy strategy_source;
+extern const struct strategy strategy_dfs;
 
 size_t nr_strategies(void);
 const struct strategy *strategy_nth(size_t nth);

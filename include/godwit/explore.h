@@ -56,6 +56,8 @@ struct gw_schedule;
 struct gw_verdict {
 	enum gw_verdict_kind kind;
 	uint64_t executions;
+	uint64_t traces;	      /* of these, by a search: those that came to their ends */
+	uint64_t blocked;	      /* and those cut off because the rest was seen elsewhere */
 	uint64_t steps;		      /* of all executions */
 	unsigned int longest;	      /* steps of the longest */
 	double seconds;

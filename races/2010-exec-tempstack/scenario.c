@@ -113,7 +113,7 @@ static void run_exec(struct world *world)
 
 static void run_migration(struct world *world)
 {
-	struct gw_migrate migrate = { .mode = GW_MIGRATE_SYNC, .reason = GW_MR_COMPACTION };
+	struct gw_migrate migrate = { .mode = GW_MIGRATE_ASYNC, .reason = GW_MR_COMPACTION };
 	int err = world->core->migrate_all(world->machine, &migrate);
 
 	scenario_expect(err == 0, "migration: error %d", err);
@@ -141,12 +141,13 @@ const struct gw_scenario race_2010_exec_tempstack = {
 	.nr_frames = 16,
 	.nr_cpus = 2,
 	.task_size = 1ul << 30,
+	.migrate_passes = 1,
 	.seed = STACK_SEED,
 	.data_size = sizeof(struct tempstack),
 	.setup = setup,
 	.tasks = {
-		{ .name = "E", .cpu = 0, .run = run_exec },
-		{ .name = "M", .cpu = 1, .run = run_migration },
+		{ .name = "E", .cpu = 0, .run = run_exec, .start_at = "setup_arg_pages" },
+		{ .name = "M", .cpu = 1, .run = run_migration, .start_at = "migrate_pages_batch" },
 	},
 	.check = touch_stack,
 };

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+/*
+ * search.c - going through executions depth first, each sharing a prefix with the one before
+ *
+ * Executions are run again from their beginning, as putting memory back is cheaper than keeping
+ * states.  Along the prefix the program must do what it did before; if it does not, it depends on
+ * something that the schedule does not decide, and no claim about all schedules can be made.
+ *
+ * All races of an execution are looked at when it has ended, those of the prefix too: the steps
+ * that do not happen after the earlier one are others than last time.  Looking at new races only
+ * would be faster and loses traces.
+ */
+#include "search.h"
+
+#include "dependence.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x)
+{
+	int max = (int)explored_step_bound(x) + 1;
+
+	*search = (struct search){ .reduction = reduction, .x = x };
+	search->nodes = calloc((size_t)max, sizeof(*search->nodes));
+	search->sequence.ops = calloc((size_t)max, sizeof(*search->sequence.ops));
+	search->sequence.max = max;
+	search->candidates = calloc((size_t)max, sizeof(*search->candidates));
+	if (history_init(&search->history, x) || !search->nodes ||
+	    !search->sequence.ops || !search->candidates)
+		snprintf(search->error, sizeof(search->error), "out of memory");
+	return !search->error[0];
+}
+
+void search_fini(void *state)
+{
+	struct search *search = state;
+
+	history_fini(&search->history);
+	free(search->nodes);
+	free(search->sequence.ops);
+	free(search->candidates);
+}
+
+/* ---- Within an execution -------------------------------------------------------------------------------- */
+
+static bool same_op(const struct op *a, const struct op *b)
+{
+	return a->task == b->task && a->kind == b->kind && a->object == b->object &&
+	       (a->arg == b->arg || a->kind == EXPLORED_WAIT_SLEEP);
+}
+
+/* The node's step of last time, or of the plan, is what the task is about to do now. */
+static bool as_decided(struct search *search, int depth, uint32_t runnable)
+{
+	const struct op *taken = &search->nodes[depth].taken;
+	struct op now;
+
+	if (taken->kind == STEP_OF_TASK)
+		search_take(search, depth, taken->task);
+
+	if (!(runnable >> taken->task & 1)) {
+		snprintf(search->error, sizeof(search->error),
+			 "at step %d %s should go on, and cannot: %s", depth,
+			 explored_name_of(search->x, taken->task),
+			 depth < search->history.nr ? "the scenario is not deterministic" :
+						      "the search is wrong");
+		return false;
+	}
+	if (history_next(&search->history, search->x, taken->task, &now))
+		return false;
+	if (same_op(&now, taken))
+		return true;
+	snprintf(search->error, sizeof(search->error),
+		 "at step %d %s is about to %s, where it was to %s: the scenario is not deterministic",
+		 depth, explored_name_of(search->x, taken->task),
+		 explored_kind_name((enum explored_kind)now.kind),
+		 explored_kind_name((enum explored_kind)taken->kind));
+	return false;
+}
+
+/* Who sleeps above and has not been woken by the step in between sleeps here. */
+static void inherit_sleep(struct search *search, int depth)
+{
+	struct node *node = &search->nodes[depth];
+	const struct node *above = &search->nodes[depth - 1];
+	const struct op *step = &search->history.events[depth - 1].op;
+
+	for (uint32_t left = above->sleep; left; left &= left - 1) {
+		int task = __builtin_ctz(left);
+
+		if (task == step->task || ops_depend(&above->sleeping[task], step))
+			continue;
+		node->sleep |= 1u << task;
+		node->sleeping[task] = above->sleeping[task];
+	}
+}
+
+static void descend(struct search *search, int depth)
+{
+	struct node *node = &search->nodes[depth];
+
+	node->sleep = 0;
+	node->backtrack = node->explored = 0;
+	node->nr_choices = node->choices_left = node->choice = 0;
+	if (depth == 0)
+		return;
+	if (search->reduction->sleeps)
+		inherit_sleep(search, depth);
+	if (search->reduction->descend)
+		search->reduction->descend(search, depth - 1);
+}
+
+void search_take(struct search *search, int depth, int task)
+{
+	if (history_next(&search->history, search->x, task, &search->nodes[depth].taken))
+		snprintf(search->error, sizeof(search->error), "out of memory");
+}
+
+int search_run_on(const struct search *search, int depth, uint32_t candidates)
+{
+	int last = depth ? search->nodes[depth - 1].taken.task : 0;
+
+	return candidates >> last & 1 ? last : __builtin_ctz(candidates);
+}
+
+/* => false: all that could run sleeps */
+static bool decide(struct search *search, int depth, uint32_t runnable)
+{
+	uint32_t candidates;
+
+	descend(search, depth);
+	candidates = runnable & ~search->nodes[depth].sleep;
+	if (!candidates) {
+		search->blocked = true;
+		return false;
+	}
+	search->reduction->enter(search, depth, candidates);
+	search->decided = depth + 1;
+	return true;
+}
+
+int search_pick(void *state, struct explored *x, uint32_t runnable)
+{
+	struct search *search = state;
+	int depth = (int)explored_nr_steps(x);
+	int task;
+
+	if (depth > search->history.nr && history_extend(&search->history, x)) {
+		snprintf(search->error, sizeof(search->error), "out of memory");
+		return -1;
+	}
+	if (depth >= search->decided && !decide(search, depth, runnable))
+		return -1;
+	if (!as_decided(search, depth, runnable))
+		return -1;
+	task = search->nodes[depth].taken.task;
+	history_before_step(&search->history, x, task);
+	return task;
+}
+
+/* All values, beginning with the one that a planned sequence saw. */
+int search_choose(void *state, struct explored *x, unsigned int bound)
+{
+	struct search *search = state;
+	struct node *node = &search->nodes[explored_nr_steps(x)];
+
+	if (!node->nr_choices) {
+		node->nr_choices = bound;
+		node->choices_left = bound - 1;
+		node->choice = node->taken.value < bound ? node->taken.value : 0;
+	}
+	return (int)node->choice;
+}
+
+void search_end(void *state, struct explored *x, enum explored_end end)
+{
+	struct search *search = state;
+	struct search_stats *stats = &search->stats;
+
+	search->nr_pending = 0;
+	if (search->error[0] || history_extend(&search->history, x))
+		return;
+	if (search->blocked)
+		stats->blocked++;
+	else
+		stats->traces++;
+	stats->steps += (uint64_t)search->history.nr;
+	if (end == EXPLORED_COMPLETE || (end == EXPLORED_FOUND && !explored_deadlocked(x)))
+		return;
+	for (int task = 0; task < search->history.nr_tasks; task++)
+		if (!explored_can_run(x, task) &&
+		    !history_next(&search->history, x, task, &search->pending[search->nr_pending]))
+			search->nr_pending++;
+}
+
+const char *search_stats(const void *state, struct search_stats *stats)
+{
+	const struct search *search = state;
+
+	*stats = search->stats;
+	return search->error[0] ? search->error : NULL;
+}
+
+/* ---- Between executions ----------------------------------------------------------------------------------- */
+
+/* What @op, step @self or pending, races with gets its other order. */
+static void analyse(struct search *search, const struct op *op, int self)
+{
+	struct history *history = &search->history;
+	bool pending = self == history->nr;
+	int last = pending ? history->last_of_task[op->task] : history->events[self].prev_of_task;
+	int before = op->object < 0 ? -1 :
+		     pending	    ? history->last[op->object] :
+				      history->events[self].prev;
+	int nr = races_of(history, op, last, before, search->candidates);
+
+	for (int i = 0; i < nr; i++) {
+		int first = search->candidates[i];
+
+		if (search->profile)
+			profile_note(search->profile, &history->events[first],
+				     pending ? NULL : history->events[self].site, op);
+		if (race_reverse(history, first, op, self, &search->sequence))
+			search->reduction->reverse(search, first);
+	}
+}
+
+static void analyse_all(struct search *search)
+{
+	struct history *history = &search->history;
+
+	for (int i = 0; i < history->nr; i++)
+		analyse(search, &history->events[i].op, i);
+	for (int i = 0; i < search->nr_pending; i++)
+		analyse(search, &search->pending[i], history->nr);
+}
+
+static bool next_choice(struct node *node)
+{
+	if (!node->choices_left)
+		return false;
+	node->choices_left--;
+	node->choice = (node->choice + 1) % node->nr_choices;
+	return true;
+}
+
+/* The deepest node with a branch left.  => false: there is none */
+static bool backtrack(struct search *search)
+{
+	for (int depth = search->history.nr - 1; depth >= 0; depth--) {
+		struct node *node = &search->nodes[depth];
+		int task = node->taken.task;
+
+		search->decided = depth + 1;
+		history_truncate(&search->history, depth);
+		if (next_choice(node))
+			return true;
+		if (search->reduction->sleeps) {
+			node->sleep |= 1u << task;
+			node->sleeping[task] = node->taken;
+		}
+		node->nr_choices = 0;
+		if (search->reduction->next(search, depth))
+			return true;
+	}
+	return false;
+}
+
+bool search_next_execution(struct search *search)
+{
+	if (search->error[0])
+		return false;
+	if (search->started) {
+		if (search->reduction->reverse)
+			analyse_all(search);
+		if (!backtrack(search))
+			return false;
+	}
+	search->started = true;
+	search->blocked = false;
+	return true;
+}
