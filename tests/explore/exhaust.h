@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exhaust.h - every trace of a small program, by any of the exhaustive strategies
+ */
+#pragma once
+
+#include "strategy.h"
+
+struct program {
+	const char *name;
+	int nr_tasks;
+	void (*task)(int number, int n, int k); /* all of them */
+	void (*reset)(int n, int k);		/* what they share; before each execution */
+	bool (*holds)(int n, int k);		/* after each that came to its end; NULL: nothing must */
+};
+
+struct exhausted {
+	struct search_stats stats;
+	uint64_t failing;    /* traces after which @holds said no */
+	uint64_t deadlocks;
+	uint64_t duplicates; /* traces seen before, when asked for */
+	uint64_t distinct;
+	const char *error;   /* NULL: it came to its end */
+};
+
+struct signatures {
+	uint64_t *slots;
+	size_t nr, max;
+};
+
+/* Is @signature new?  Then it is in. */
+bool signatures_add(struct signatures *set, uint64_t signature);
+bool signatures_have(const struct signatures *set, uint64_t signature);
+void signatures_fini(struct signatures *set);
+
+/* @seen: gets the signature of every trace; NULL: do not look.  @limit: executions; 0: none */
+struct exhausted exhaust(const struct program *program, int n, int k,
+			 const struct strategy *strategy, struct signatures *seen, uint64_t limit);
