@@ -53,7 +53,7 @@ static double value_seconds(const struct argp_state *state, const char *text)
 
 static bool is_planned(const char *name)
 {
-	static const char *const planned[] = { "auto", "dpor", "source", "dfs", "pct" };
+	static const char *const planned[] = { "auto", "pct" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
 		if (!strcmp(planned[i], name))

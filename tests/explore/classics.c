@@ -385,8 +385,10 @@ static void rmap_reset_lock_all(int n, int k)
 
 /* ---- What there is to find ---------------------------------------------------------------------------------- */
 
-#define P(task_, nr_tasks_, ...)                                                                   \
-	{ .name = #task_, .nr_tasks = nr_tasks_, .task = task_, .reset = reset, __VA_ARGS__ }
+#define PROGRAM(task_, nr_tasks_, reset_, holds_)                                                   \
+	{ .name = #task_, .nr_tasks = nr_tasks_, .task = task_, .reset = reset_, .holds = holds_ }
+#define P(task, nr_tasks)	PROGRAM(task, nr_tasks, reset, NULL)
+#define COUNTER(task, nr_tasks) PROGRAM(task, nr_tasks, reset, counted)
 #define RMAP(how, migrations)                                                                      \
 	{ .name = "rmap " #how, .nr_tasks = 1 + (migrations), .task = rmap,                        \
 	  .reset = rmap_reset_##how, .holds = rmap_holds }
@@ -401,27 +403,27 @@ const struct classic classics[] = {
 	{ P(store_buffer, 10), 10, 0, 1023, 0, 0 },
 	{ P(w22, 3), 3, 0, 7, 0, 0 },
 	{ P(w22, 10), 10, 0, 1023, 0, 0 },
-	{ P(fib, 2, .reset = fib_reset), 4, 0, 1107, 0, 0 },
-	{ P(fib, 2, .reset = fib_reset), 5, 0, 8953, 0, 0 },
+	{ PROGRAM(fib, 2, fib_reset, NULL), 4, 0, 1107, 0, 0 },
+	{ PROGRAM(fib, 2, fib_reset, NULL), 5, 0, 8953, 0, 0 },
 	{ P(faa, 7), 7, 0, 5040, 0, 0 },
-	{ P(cas_counter, 4, .holds = counted), 4, 1, 5208, 0, 0 },
+	{ COUNTER(cas_counter, 4), 4, 1, 5208, 0, 0 },
 	{ P(treiber, 2), 2, 0, 62, 0, 0 },
 	{ P(filesystem, 14), 14, 0, 2, 0, 0 },
-	{ P(mutex_counter, 5, .holds = counted), 5, 1, 120, 0, 0 },
-	{ P(mutex_counter, 7, .holds = counted), 7, 1, 5040, 0, 0 },
-	{ P(mutex_counter, 2, .holds = counted), 2, 6, 924, 0, 0 },
+	{ COUNTER(mutex_counter, 5), 5, 1, 120, 0, 0 },
+	{ COUNTER(mutex_counter, 7), 7, 1, 5040, 0, 0 },
+	{ COUNTER(mutex_counter, 2), 2, 6, 924, 0, 0 },
 	{ P(philosophers, 6), 6, 0, 62, 0, 0 },
 	{ P(philosophers, 10), 10, 0, 1022, 0, 0 },
 	{ P(philosophers_cyclic, 3), 3, 0, 7, 0, 1 },
-	{ P(ticket, 3, .holds = counted), 3, 1, 6, 0, 0 },
-	{ P(ticket, 5, .holds = counted), 5, 1, 120, 0, 0 },
-	{ P(test_and_test_and_set, 3, .holds = counted), 3, 1, 162, 0, 0 },
-	{ P(test_and_test_and_set, 4, .holds = counted), 4, 1, 20760, 0, 0 },
+	{ COUNTER(ticket, 3), 3, 1, 6, 0, 0 },
+	{ COUNTER(ticket, 5), 5, 1, 120, 0, 0 },
+	{ COUNTER(test_and_test_and_set, 3), 3, 1, 162, 0, 0 },
+	{ COUNTER(test_and_test_and_set, 4), 4, 1, 20760, 0, 0 },
 	{ P(reader_writer, 5), 3, 2, 54, 0, 0 },
 	{ P(reader_writer, 7), 5, 2, 486, 0, 0 },
 	{ RMAP(plain, 1), 1, 0, 8, 1, 0 },
-	{ RMAP(plain, 1), 2, 0, 12, 0, 0 },
-	{ RMAP(plain, 1), 3, 0, 17, 0, 0 },
+	{ RMAP(plain, 1), 2, 0, 12, 1, 0 },
+	{ RMAP(plain, 1), 3, 0, 17, 1, 0 },
 	{ RMAP(plain, 2), 2, 0, 218, 58, 0 },
 	{ RMAP(plain, 2), 3, 0, 405, 76, 0 },
 	{ RMAP(plain, 3), 2, 0, 2682, 718, 0 },
@@ -431,5 +433,5 @@ const struct classic classics[] = {
 	{ RMAP(skip, 3), 2, 0, 100, 0, 0 },
 	{ RMAP(skip, 4), 2, 0, 904, 0, 0 },
 	{ RMAP(lock_all, 2), 2, 0, 30, 0, 0 },
-	{ { .name = NULL } },
+	{ .n = 0 },
 };

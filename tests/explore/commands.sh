@@ -73,18 +73,24 @@ grep -v "^without " "$dir/schedule" >"$dir/changed"
 try 2 replay "$dir/changed" && grep -q 'goes another way than the schedule: step' "$dir/err"
 result 'a schedule of another program: exit code 2, and where it differs'
 
-sed 's/ begin$/ dance/' "$dir/schedule" >"$dir/wrong"
+sed 's/ write-lock / dance /' "$dir/schedule" >"$dir/wrong"
 try 2 replay "$dir/wrong" && grep -q "line [0-9]*: there is no step 'dance'" "$dir/err"
 result 'a schedule that cannot be read: exit code 2, and the line'
 
 try 2 replay "$dir/nothing" && grep -q 'No such file' "$dir/err"
 result 'a schedule that is not there'
 
-for strategy in auto dpor source dfs pct; do
+for strategy in auto pct; do
 	try 2 explore $race --strategy=$strategy &&
-		grep -q "$strategy: not there yet; there are: random, pos" "$dir/err"
+		grep -q "$strategy: not there yet; there are: random, pos, dpor" "$dir/err"
 	result "--strategy=$strategy is refused"
 done
+
+try 0 explore $race --strategy=dpor && grep -q 'exhausted' "$dir/out"
+result 'every schedule is explored, and none breaks the machine'
+
+try 1 explore $race --without=$guard --strategy=dpor && grep -q 'violated' "$dir/out"
+result 'without the guard the search finds the race'
 
 try 2 explore 2010-exec-tempstck && grep -q 'the nearest: 2010-exec-tempstack' "$dir/err"
 result 'a scenario that is misspelt'

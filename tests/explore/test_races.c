@@ -136,6 +136,8 @@ static void the_same_seed_gives_the_same_executions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < nr_strategies(); i++) {
+		if (strategy_nth(i)->stats)
+			continue; /* a search takes no chances */
 		digest_executions(strategy_nth(i), 7, first);
 		digest_executions(strategy_nth(i), 7, second);
 		digest_executions(strategy_nth(i), 8, other);

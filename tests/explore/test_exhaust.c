@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_exhaust.c - does exhaustive search see every trace, each once, and nothing else?
+ *
+ * Fails when a rule of explore/races.c is dropped.  With an argument it checks so many random
+ * programs of each class instead of a few.
+ */
+#include "classics.h"
+#include "random_programs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BRUTE_FORCE_MAX 30000 /* interleavings; programs with more are left out, and counted */
+
+static int nr_programs = 60;
+
+/* ---- The classics ----------------------------------------------------------------------------------- */
+
+static void check_classic(const struct classic *classic, const struct strategy *strategy)
+{
+	struct signatures seen = { .nr = 0 };
+	struct exhausted result =
+		exhaust(&classic->program, classic->n, classic->k, strategy, &seen, 0);
+
+	signatures_fini(&seen);
+	if (result.error || result.distinct != classic->traces || result.duplicates ||
+	    result.failing != classic->failing || result.deadlocks != classic->deadlocks)
+		fail_msg("%s: %s(%d, %d): %llu traces, %llu of them twice, %llu failing, %llu "
+			 "deadlocks; there are %llu, %llu and %llu; %s",
+			 strategy->name, classic->program.name, classic->n, classic->k,
+			 (unsigned long long)result.distinct,
+			 (unsigned long long)result.duplicates, (unsigned long long)result.failing,
+			 (unsigned long long)result.deadlocks, (unsigned long long)classic->traces,
+			 (unsigned long long)classic->failing,
+			 (unsigned long long)classic->deadlocks, result.error ? result.error : "");
+	if (strategy == &strategy_dpor)
+		assert_int_equal(result.stats.blocked, 0);
+}
+
+static void dpor_sees_each_trace_of_the_classics_once(void **state)
+{
+	(void)state;
+	for (const struct classic *classic = classics; classic->program.name; classic++)
+		check_classic(classic, &strategy_dpor);
+}
+
+static void source_sets_see_the_same_traces(void **state)
+{
+	(void)state;
+	for (const struct classic *classic = classics; classic->program.name; classic++)
+		if (classic->traces <= 10000)
+			check_classic(classic, &strategy_source);
+}
+
+/* ---- Random programs ------------------------------------------------------------------------------------ */
+
+static bool same_traces(const struct signatures *a, const struct signatures *b)
+{
+	if (a->nr != b->nr)
+		return false;
+	for (size_t i = 0; i < a->max; i++)
+		if (a->slots[i] && !signatures_have(b, a->slots[i]))
+			return false;
+	return true;
+}
+
+/* => false: brute force takes too long */
+static bool check_program(const struct program *program, enum program_class class)
+{
+	struct signatures all = { .nr = 0 }, optimal = { .nr = 0 }, source = { .nr = 0 };
+	struct exhausted result = exhaust(program, 0, 0, &strategy_dfs, &all, BRUTE_FORCE_MAX);
+	bool checked = !result.error;
+
+	if (checked) {
+		result = exhaust(program, 0, 0, &strategy_dpor, &optimal, 0);
+		exhaust(program, 0, 0, &strategy_source, &source, 0);
+		if (result.error || result.stats.blocked || result.duplicates ||
+		    !same_traces(&all, &optimal) || !same_traces(&all, &source)) {
+			random_program_print();
+			fail_msg("%s: %zu traces, dpor sees %zu (%llu twice, %llu blocked), source "
+				 "sets %zu; %s",
+				 program_class_name(class), all.nr, optimal.nr,
+				 (unsigned long long)result.duplicates,
+				 (unsigned long long)result.stats.blocked, source.nr,
+				 result.error ? result.error : "");
+		}
+	}
+	signatures_fini(&all);
+	signatures_fini(&optimal);
+	signatures_fini(&source);
+	return checked;
+}
+
+static void random_programs_have_the_traces_of_brute_force(void **state)
+{
+	(void)state;
+	for (int class = 0; class < NR_CLASSES; class++) {
+		uint64_t seed = (uint64_t)class * 1000 + 7;
+		int checked = 0;
+
+		for (int i = 0; i < nr_programs; i++)
+			checked += check_program(random_program((enum program_class)class, &seed),
+						 (enum program_class)class);
+		printf("# %s: %d of %d programs checked\n",
+		       program_class_name((enum program_class)class), checked, nr_programs);
+		assert_true(checked > nr_programs / 4);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dpor_sees_each_trace_of_the_classics_once),
+		cmocka_unit_test(source_sets_see_the_same_traces),
+		cmocka_unit_test(random_programs_have_the_traces_of_brute_force),
+	};
+
+	if (argc > 1)
+		nr_programs = atoi(argv[1]);
+	return cmocka_run_group_tests_name("exhaust", tests, NULL, NULL);
+}
