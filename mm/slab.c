@@ -292,3 +292,93 @@ void kmem_cache_fini(struct machine *machine, struct kmem_cache *cache)
 	ASSERT(cache->nr_slabs == 0);
 	cache->spare = NULL;
 }
+
+/* ---- Validation: nothing else runs -------------------------------------------------------------------- */
+
+struct slab_check {
+	struct machine *machine;
+	struct kmem_cache *cache;
+	void (*problem)(void *arg, const char *fmt, ...);
+	void *arg;
+	unsigned long nr_slabs, nr_objects, nr_empty;
+};
+
+/* Links that say "in use", and what the chain of free ones holds, cut off where it runs in a circle. */
+static void count_links(const struct kmem_slab *slab, unsigned int *nr_in_use,
+			unsigned int *nr_free)
+{
+	unsigned int nr = slab->cache->slab_objects;
+
+	*nr_in_use = 0;
+	*nr_free = 0;
+	for (unsigned int i = 0; i < nr; i++)
+		*nr_in_use += slab->links[i] == LINK_IN_USE;
+	for (unsigned int i = slab->top; i < nr && *nr_free <= nr; i = slab->links[i])
+		++*nr_free;
+}
+
+static void check_slab(struct slab_check *check, const struct kmem_slab *slab, bool on_full)
+{
+	const struct kmem_cache *cache = check->cache;
+	unsigned int nr_in_use, nr_free;
+
+	count_links(slab, &nr_in_use, &nr_free);
+	check->nr_slabs++;
+	check->nr_objects += nr_in_use;
+	check->nr_empty += nr_in_use == 0;
+	if (slab->nr_in_use != nr_in_use || nr_in_use + nr_free != cache->slab_objects)
+		check->problem(check->arg,
+			       "a slab of %s: %u objects in use, %u by their links, %u free",
+			       cache->name, slab->nr_in_use, nr_in_use, nr_free);
+	if (on_full != (nr_free == 0))
+		check->problem(check->arg, "a slab of %s with %u objects free is on the wrong list",
+			       cache->name, nr_free);
+	for (unsigned int i = 0; i < cache->slab_objects && cache_poisons(check->machine, cache);
+	     i++) {
+		if (slab->links[i] != LINK_IN_USE &&
+		    !block_is_filled(slab_object(slab, i), POISON_FREE, cache->size))
+			check->problem(check->arg, "a %s was written while it was free",
+				       cache->name);
+	}
+}
+
+/* False: the list leads to what is no slab of this cache. */
+static bool check_entry(struct slab_check *check, const struct kmem_slab *slab)
+{
+	size_t offset = (size_t)((const unsigned char *)slab - check->machine->core_frames);
+	const struct folio *folio = pfn_folio(check->machine, check->machine->nr_guest_frames +
+								      (offset >> GW_PAGE_SHIFT));
+
+	if (folio && folio_test(folio, PG_slab) && folio->slab == slab && slab->folio == folio &&
+	    slab->cache == check->cache && check->nr_slabs <= check->cache->nr_slabs)
+		return true;
+	check->problem(check->arg, "a list of slabs of %s leads elsewhere", check->cache->name);
+	return false;
+}
+
+static void check_list(struct slab_check *check, struct list_head *list)
+{
+	struct kmem_slab *slab;
+
+	list_for_each_entry(slab, list, list) {
+		if (!check_entry(check, slab))
+			return;
+		check_slab(check, slab, list == &check->cache->full);
+	}
+}
+
+void kmem_cache_validate(struct machine *machine, struct kmem_cache *cache,
+			 void (*problem)(void *arg, const char *fmt, ...), void *arg)
+{
+	struct slab_check check = {
+		.machine = machine, .cache = cache, .problem = problem, .arg = arg
+	};
+
+	check_list(&check, &cache->partial);
+	check_list(&check, &cache->full);
+	if (check.nr_slabs != cache->nr_slabs || check.nr_objects != cache->nr_objects)
+		problem(arg, "%s: %lu objects in %lu slabs, found %lu in %lu", cache->name,
+			cache->nr_objects, cache->nr_slabs, check.nr_objects, check.nr_slabs);
+	if (!(cache->flags & KMEM_TYPE_STABLE) && check.nr_empty != (cache->spare != NULL))
+		problem(arg, "%s: %lu slabs without objects are kept", cache->name, check.nr_empty);
+}

@@ -45,3 +45,11 @@ void kmem_cache_fini(struct machine *machine, struct kmem_cache *cache);
 /* Contents undefined (type-stable: as the last user left them).  NULL when out of memory. */
 void *kmem_cache_alloc(struct machine *machine, struct kmem_cache *cache) __must_check;
 void kmem_cache_free(struct machine *machine, struct kmem_cache *cache, void *object);
+
+/*
+ * Recount @cache: slabs on their lists, objects by their links, poison.  Calls @problem for each
+ * disagreement.
+ * => nothing else runs
+ */
+void kmem_cache_validate(struct machine *machine, struct kmem_cache *cache,
+			 void (*problem)(void *arg, const char *fmt, ...), void *arg);

@@ -63,6 +63,8 @@ void machine_validate(struct machine *machine, struct gw_validation *result)
 	validate_tlbs(&v);
 	for (int i = 0; i < machine->nr_zones; i++)
 		zone_validate(machine, &machine->zones[i], problem, &v);
+	for (int id = 0; id < NR_KMEM; id++)
+		kmem_cache_validate(machine, &machine->kmem[id], problem, &v);
 }
 
 /* ---- VMAs ------------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +283,74 @@ static void writes_after_free_are_noticed(void **state)
 	assert_panics(write_the_last_byte_of_an_unused_one, *state, "byte 199 is 0x01, not 0x6b");
 }
 
+/* ---- Validation that can fail ------------------------------------------------------------------------ */
+
+struct problems {
+	int nr;
+	char first[256];
+};
+
+static void note_problem(void *arg, const char *fmt, ...)
+{
+	struct problems *problems = arg;
+	va_list args;
+
+	va_start(args, fmt);
+	if (!problems->nr++)
+		vsnprintf(problems->first, sizeof(problems->first), fmt, args);
+	va_end(args);
+}
+
+/* What kmem_cache_validate() says first contains @words; NULL: it says nothing. */
+static void assert_problem(struct slab_test *test, const char *words)
+{
+	struct problems problems = { 0 };
+
+	kmem_cache_validate(test->machine, &test->cache, note_problem, &problems);
+	if (!words)
+		assert_string_equal(problems.first, "");
+	else if (!strstr(problems.first, words))
+		fail_msg("validation says \"%s\", not \"%s\"", problems.first, words);
+}
+
+/* Fails when damage to a cache passes for a valid one. */
+static void damage_is_found(void **state)
+{
+	struct slab_test *test = *state;
+	unsigned char *objects[OBJECTS_MAX];
+	struct list_head *partial = &test->cache.partial, *full = &test->cache.full;
+	struct kmem_slab *spare;
+
+	assert_problem(test, NULL);
+	for (int i = 0; i < OBJECTS_MAX; i++)
+		objects[i] = get(test);
+	put(test, objects[1]);
+	assert_problem(test, NULL);
+
+	test->cache.nr_objects++;
+	assert_problem(test, "found 399");
+	test->cache.nr_objects--;
+	test->cache.nr_slabs++;
+	assert_problem(test, "objects in");
+	test->cache.nr_slabs--;
+	objects[1][7] = 1;
+	assert_problem(test, "was written while it was free");
+	objects[1][7] = 0x6b;
+	list_move(full->next, partial);
+	assert_problem(test, "on the wrong list");
+	list_move(partial->next, full);
+	assert_problem(test, NULL);
+
+	put(test, objects[0]);
+	for (int i = 2; i < OBJECTS_MAX; i++)
+		put(test, objects[i]);
+	assert_problem(test, NULL);
+	spare = test->cache.spare;
+	test->cache.spare = NULL;
+	assert_problem(test, "1 slabs without objects are kept");
+	test->cache.spare = spare;
+}
+
 /* ---- Out of memory ---------------------------------------------------------------------------------------- */
 
 /* Fails when running out of frames breaks a cache. */
@@ -405,6 +474,7 @@ int main(void)
 		TEST(type_stable_objects_keep_what_they_were),
 		TEST(wrong_frees_are_noticed),
 		TEST(writes_after_free_are_noticed),
+		TEST(damage_is_found),
 		TEST(exhaustion_is_null_and_no_harm),
 		TEST(each_allocation_is_counted_and_can_fail),
 		TEST(threads_never_share_an_object),
