@@ -53,9 +53,10 @@ if have cc >/dev/null && have pkg-config >/dev/null; then
 	need libbsd-dev has_header bsd/sys/tree.h
 	need libboost-context-dev links boost_context
 	need libxxhash-dev has_header xxhash.h
+	need libdw-dev have_lib libdw
 else
 	missing="$missing liburcu-dev libcmocka-dev libjansson-dev libbsd-dev libboost-context-dev
-		libxxhash-dev"
+		libxxhash-dev libdw-dev"
 fi
 
 [ -n "$missing" ] || exit 0
