@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -203,6 +204,7 @@ static int run_in_world(struct world *world, const struct program_args *program,
 			struct run_result *result)
 {
 	struct run run = { .world = world };
+	struct rlimit limit;
 	int err = host_interrupts_init();
 
 	if (!err)
@@ -213,6 +215,7 @@ static int run_in_world(struct world *world, const struct program_args *program,
 		return err;
 	}
 	world->process = run.process;
+	limit = raise_descriptor_limit();
 	err = start_threads(&run, result);
 	if (!err)
 		err = run_guest(&run, program, result);
@@ -223,6 +226,7 @@ static int run_in_world(struct world *world, const struct program_args *program,
 		err = result->failed ? -EIO : 0;
 	}
 	process_destroy(run.process);
+	setrlimit(RLIMIT_NOFILE, &limit);
 	return err;
 }
 
@@ -233,6 +237,20 @@ static long get_umask(void)
 
 	host_syscall(SYS_umask, mask);
 	return mask;
+}
+
+/*
+ * The guest has counted its limit of descriptors when this is called; Godwit needs some beyond.
+ * => the limit as it was
+ */
+static struct rlimit raise_descriptor_limit(void)
+{
+	struct rlimit old, all;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	all = (struct rlimit){ .rlim_cur = old.rlim_max, .rlim_max = old.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &all);
+	return old;
 }
 
 int run_program(const struct run_options *options, const struct program_args *program,

@@ -25,7 +25,7 @@ struct thread;
 #define ERESTART_RESTARTBLOCK 516 /* the rest of it, by restart_syscall(), unless a handler ran */
 
 #define GUEST_SA_RESTORER   0x04000000u
-#define GUEST_SS_AUTODISARM (1 << 31) /* of stack_t.ss_flags */
+#define GUEST_SS_AUTODISARM ((int)(1u << 31)) /* of stack_t.ss_flags */
 
 /* struct sigaction as the kernel has it. */
 struct guest_sigaction {
