@@ -200,6 +200,20 @@ static void fill_result(const struct run *run, struct run_result *result)
 	platform_stats(world->platform, &result->platform);
 }
 
+/*
+ * The guest has counted its limit of descriptors when this is called; Godwit needs some beyond.
+ * => the limit as it was
+ */
+static struct rlimit raise_descriptor_limit(void)
+{
+	struct rlimit old, all;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	all = (struct rlimit){ .rlim_cur = old.rlim_max, .rlim_max = old.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &all);
+	return old;
+}
+
 static int run_in_world(struct world *world, const struct program_args *program,
 			struct run_result *result)
 {
@@ -237,20 +251,6 @@ static long get_umask(void)
 
 	host_syscall(SYS_umask, mask);
 	return mask;
-}
-
-/*
- * The guest has counted its limit of descriptors when this is called; Godwit needs some beyond.
- * => the limit as it was
- */
-static struct rlimit raise_descriptor_limit(void)
-{
-	struct rlimit old, all;
-
-	getrlimit(RLIMIT_NOFILE, &old);
-	all = (struct rlimit){ .rlim_cur = old.rlim_max, .rlim_max = old.rlim_max };
-	setrlimit(RLIMIT_NOFILE, &all);
-	return old;
 }
 
 int run_program(const struct run_options *options, const struct program_args *program,
