@@ -40,7 +40,8 @@ static int make_room(struct files *files, int fd)
 
 int files_adopt(struct files *files, int limit)
 {
-	*files = (struct files){ .limit = limit };
+	/* What is open already may lie above the limit. */
+	*files = (struct files){ .limit = max(limit, ADOPT_MAX) };
 	for (int fd = 0; fd < ADOPT_MAX; fd++) {
 		long flags = host_syscall(SYS_fcntl, (long)fd, (long)F_GETFD);
 		long host;
@@ -53,6 +54,7 @@ int files_adopt(struct files *files, int limit)
 		if (err < 0)
 			return err;
 	}
+	files->limit = limit;
 	return 0;
 }
 

@@ -200,10 +200,7 @@ static void fill_result(const struct run *run, struct run_result *result)
 	platform_stats(world->platform, &result->platform);
 }
 
-/*
- * The guest has counted its limit of descriptors when this is called; Godwit needs some beyond.
- * => the limit as it was
- */
+/* Godwit needs some beyond those that its guest may have.  => the limit as it was */
 static struct rlimit raise_descriptor_limit(void)
 {
 	struct rlimit old, all;
@@ -215,10 +212,9 @@ static struct rlimit raise_descriptor_limit(void)
 }
 
 static int run_in_world(struct world *world, const struct program_args *program,
-			struct run_result *result)
+			const struct rlimit *descriptors, struct run_result *result)
 {
 	struct run run = { .world = world };
-	struct rlimit limit;
 	int err = host_interrupts_init();
 
 	if (!err)
@@ -229,7 +225,8 @@ static int run_in_world(struct world *world, const struct program_args *program,
 		return err;
 	}
 	world->process = run.process;
-	limit = raise_descriptor_limit();
+	run.process->limits[RLIMIT_NOFILE] = *descriptors;
+	process_update_limits(run.process);
 	err = start_threads(&run, result);
 	if (!err)
 		err = run_guest(&run, program, result);
@@ -240,7 +237,6 @@ static int run_in_world(struct world *world, const struct program_args *program,
 		err = result->failed ? -EIO : 0;
 	}
 	process_destroy(run.process);
-	setrlimit(RLIMIT_NOFILE, &limit);
 	return err;
 }
 
@@ -256,6 +252,7 @@ static long get_umask(void)
 int run_program(const struct run_options *options, const struct program_args *program,
 		struct run_result *result)
 {
+	const struct rlimit descriptors = raise_descriptor_limit();
 	long mask = get_umask();
 	struct world *world;
 	int err;
@@ -267,11 +264,12 @@ int run_program(const struct run_options *options, const struct program_args *pr
 		result->failed = true;
 		goto out_detach;
 	}
-	err = run_in_world(world, program, result);
+	err = run_in_world(world, program, &descriptors, result);
 	world_destroy(world);
 out_detach:
 	threads_task_detach();
 	host_syscall(SYS_umask, mask);
+	setrlimit(RLIMIT_NOFILE, &descriptors);
 	return err;
 }
 
