@@ -20,14 +20,12 @@ static bool is_interrupted(long result)
 	return result <= -RESTARTS_LOW && result >= -RESTARTS_HIGH;
 }
 
-/* True the first time that @nr is asked for. */
+/* True the first time that @nr is asked for; numbers beyond the bitmap share its last word. */
 static bool first_time(struct world *world, long nr)
 {
-	unsigned long bit = 1ul << (nr % (long)BITS_PER_LONG);
-	size_t word = (size_t)nr / BITS_PER_LONG;
+	unsigned long bit = 1ul << ((unsigned long)nr % BITS_PER_LONG);
+	size_t word = min((unsigned long)nr / BITS_PER_LONG, ARRAY_SIZE(world->named_syscalls) - 1);
 
-	if (nr < 0 || word >= ARRAY_SIZE(world->named_syscalls))
-		word = ARRAY_SIZE(world->named_syscalls) - 1;
 	return !(atomic_fetch_or(&world->named_syscalls[word], bit) & bit);
 }
 
