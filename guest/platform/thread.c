@@ -416,8 +416,10 @@ static enum outcome resume(struct platform_thread *thread)
 {
 	struct platform *platform = thread->process->platform;
 
-	if (!thread->process->dead)
-		hand_over(thread);
+	/* The turn may still be ours from its last event, which would come again. */
+	if (thread->process->dead)
+		return DIED;
+	hand_over(thread);
 	/* While the guest runs. */
 	if (!frames_populated(platform, thread->filled_pfn))
 		frames_populate(platform, thread->filled_pfn);

@@ -74,7 +74,7 @@ static void a_stub_killed_while_parked_is_reported(void **state)
 static void a_migration_outlives_the_stub(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 15; i++) {
 		struct toy *toy = toy_create(0, CODE(count));
 		pthread_t killer;
 
