@@ -2,7 +2,7 @@
 /*
  * guest.c - running guests/bench_guest.c, on the host or on Godwit
  *
- * It lies in this program as data and is run from a memfd.  On Godwit means: by the same `godwit
+ * It lies in this program as data and is written to a file for as long as it is needed.  On Godwit means: by the same `godwit
  * run' that everybody uses, in a process of its own.
  */
 #include "guest.h"
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,29 +21,38 @@
 
 extern const unsigned char bench_guest_image[], bench_guest_image_end[];
 
+/* A file, since a guest may not reach files by what /proc shows of other processes. */
+static int write_image(char *path, size_t size)
+{
+	const char *tmp = getenv("TMPDIR");
+	size_t len = (size_t)(bench_guest_image_end - bench_guest_image);
+	int fd, err = 0;
+
+	snprintf(path, size, "%s/godwit-bench-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, bench_guest_image, len) != (ssize_t)len || fchmod(fd, 0700))
+		err = -EIO;
+	close(fd);
+	if (err)
+		unlink(path);
+	return err;
+}
+
 int guest_init(struct guest *guest)
 {
-	size_t len = (size_t)(bench_guest_image_end - bench_guest_image);
 	ssize_t name_len = readlink("/proc/self/exe", guest->godwit, sizeof(guest->godwit) - 1);
 
 	if (name_len < 0)
 		return -errno;
 	guest->godwit[name_len] = '\0';
-	guest->image = memfd_create("bench_guest", MFD_CLOEXEC);
-	if (guest->image < 0)
-		return -errno;
-	if (write(guest->image, bench_guest_image, len) != (ssize_t)len) {
-		close(guest->image);
-		return -EIO;
-	}
-	/* Not /proc/self: this path means the same in every process. */
-	snprintf(guest->path, sizeof(guest->path), "/proc/%d/fd/%d", (int)getpid(), guest->image);
-	return 0;
+	return write_image(guest->path, sizeof(guest->path));
 }
 
 void guest_fini(struct guest *guest)
 {
-	close(guest->image);
+	unlink(guest->path);
 }
 
 /* The first CPU that this process may run on. */

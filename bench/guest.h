@@ -11,8 +11,7 @@
 #define GUEST_ARGS_MAX 4
 
 struct guest {
-	int image; /* a memfd */
-	char path[64];
+	char path[4096];   /* its file */
 	char godwit[4096]; /* this very program */
 };
 
