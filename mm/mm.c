@@ -134,7 +134,8 @@ struct mm *mm_next(struct machine *machine, struct mm *prev)
 
 /*
  * Zap the entries first, then take the VMAs off rmap, then free their tables: an rmap walker must
- * never descend into a table that is gone (RACES 7, "munmap: hide the vma").
+ * never descend into a table that is gone (Linux,
+ * Hugh Dickins, 2005: "unlink vma before pagetables").
  */
 void exit_mmap(struct mm *mm)
 {

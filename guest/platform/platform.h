@@ -104,7 +104,7 @@ struct platform_want {
  * Let the guest go on until its next event.
  *
  * With @want, the page walk (gw_core.translate) happens here, in the same critical section in
- * which the fill is issued, so that no flush can fall between (PLATFORM rules 1 to 3).
+ * which the fill is issued, so that no flush can fall between (the rules are in host_tlb.c).
  * => false: the entry does not allow the access any more; the guest did not run; fault again
  */
 bool platform_run(struct platform_thread *thread, const struct platform_want *want,
