@@ -20,9 +20,14 @@
 #include "host_pages.h"
 #include "stub/layout.h"
 
-/* A stub that does not answer is looked after this often, and killed after so many looks. */
+/*
+ * A stub that does not answer is looked after so often.  After so many looks at a kick it is
+ * killed, if it has used the CPU meanwhile; and after so many more in any case.
+ */
 #define LOOK_INTERVAL_MS 200
 #define KICK_LOOKS	 5
+#define KICK_LOOKS_MAX	 50
+#define KICK_CPU_NS	 100000000ul
 
 /* Room that flushes leave in a reply for what a fill and its evictions need. */
 #define FILL_COMMANDS_MAX 80

@@ -126,26 +126,56 @@ static bool wait_awake(struct platform_thread *thread)
 	return budget && spin(thread, budget);
 }
 
+/* What was seen of a thread that does not answer a kick. */
+struct vigil {
+	int looks;
+	unsigned long cpu_ns; /* of its process, at the first */
+};
+
+/* The clock of all threads of the process; <linux/posix-timers.h>: CPUCLOCK_SCHED. */
+static unsigned long cpu_ns(const struct platform_process *process)
+{
+	long clock = (long)((~(unsigned int)process->pid << 3) | 2) | ~0xffffffffl;
+	struct timespec now = { .tv_sec = 0 };
+
+	host_syscall(SYS_clock_gettime, clock, &now);
+	return (unsigned long)now.tv_sec * 1000000000ul + (unsigned long)now.tv_nsec;
+}
+
+/*
+ * It has blocked the signal, or moved the stack of its handler away, if it had the time to answer;
+ * on a host that is overloaded it may have had none.
+ */
+static bool evades(const struct platform_thread *thread, const struct vigil *vigil)
+{
+	if (vigil->looks <= KICK_LOOKS)
+		return false;
+	return vigil->looks > KICK_LOOKS_MAX ||
+	       cpu_ns(thread->process) - vigil->cpu_ns > KICK_CPU_NS;
+}
+
 /* A look at a thread that did not answer for a while.  => false: it never will */
-static bool look_after(struct platform_thread *thread, int *looks)
+static bool look_after(struct platform_thread *thread, struct vigil *vigil)
 {
 	if (!stub_process_alive(thread->process))
 		return false;
 	if (!thread->kicked) {
-		*looks = 0;
-	} else if (++*looks > KICK_LOOKS) {
-		/* It has blocked the signal, or moved the stack of its handler away. */
-		stub_process_kill(thread->process);
-		return false;
+		vigil->looks = 0;
+		return true;
 	}
-	return true;
+	if (!vigil->looks++)
+		vigil->cpu_ns = cpu_ns(thread->process);
+	if (!evades(thread, vigil))
+		return true;
+	stub_process_kill(thread->process);
+	return false;
 }
 
 static bool sleep_for_turn(struct platform_thread *thread)
 {
 	struct stub_slot *slot = thread->slot;
 	uint32_t turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE);
-	int looks = 0;
+	struct vigil vigil = { .looks = 0 };
 
 	while (!(turn & STUB_TURN_RUNNER)) {
 		int err = 0;
@@ -157,7 +187,7 @@ static bool sleep_for_turn(struct platform_thread *thread)
 		    __atomic_compare_exchange_n(&slot->turn, &turn, turn | STUB_TURN_WAITER, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			err = slot_sleep(&slot->turn, turn | STUB_TURN_WAITER);
-		if (err == -ETIMEDOUT && !look_after(thread, &looks))
+		if (err == -ETIMEDOUT && !look_after(thread, &vigil))
 			return our_turn(slot);
 		turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE);
 	}
