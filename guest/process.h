@@ -83,10 +83,10 @@ struct process {
 	uint64_t auxv[2 * GW_EXEC_AUXV_MAX];
 	int auxv_words;
 
-	bool exited;	 /* (o) */
-	bool failed;	 /* (o) Godwit could not go on; it has said why */
+	bool exited;	       /* (o) */
+	bool failed;	       /* (o) Godwit could not go on; it has said why */
 	_Atomic bool said_why; /* (a) the user knows what killed it */
-	int wait_status; /* (o) as wait(2) gives it */
+	int wait_status;       /* (o) as wait(2) gives it */
 };
 
 /* A process that shares the caller's descriptors, directory, limits and identity; no program yet. */
