@@ -10,6 +10,8 @@
 
 #define SECONDS_DEFAULT 10
 #define SECONDS_MAX	1e9
+#define DEPTH_MAX	16
+#define PROFILE_LINES	20
 
 struct explore_command {
 	struct gw_explore explore;
@@ -19,6 +21,7 @@ struct explore_command {
 
 enum {
 	OPT_STRATEGY = 0x100,
+	OPT_DEPTH,
 	OPT_EXECUTIONS,
 	OPT_SECONDS,
 	OPT_SEED,
@@ -26,10 +29,12 @@ enum {
 	OPT_STEP_BOUND,
 	OPT_SAVE,
 	OPT_JSON,
+	OPT_PROFILE,
 };
 
 static const struct argp_option options[] = {
-	{ "strategy", OPT_STRATEGY, "NAME", 0, "How schedules are chosen (default random)", 0 },
+	{ "strategy", OPT_STRATEGY, "NAME", 0, "How schedules are chosen (default auto)", 0 },
+	{ "depth", OPT_DEPTH, "N", 0, "Bugs that pct looks for: N ordered steps (default 3)", 0 },
 	{ "executions", OPT_EXECUTIONS, "N", 0, "Stop after N executions", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0,
 	  "Stop after N seconds (default 10, unless --executions is given)", 0 },
@@ -37,6 +42,7 @@ static const struct argp_option options[] = {
 	{ "step-bound", OPT_STEP_BOUND, "N", 0, "Take an execution of N steps for a livelock", 0 },
 	{ "without", OPT_WITHOUT, "GUARD[,GUARD]...", 0, "Switch protective measures off", 0 },
 	{ "save", OPT_SAVE, "FILE", 0, "Write the schedule that is found to FILE", 0 },
+	{ "profile", OPT_PROFILE, NULL, 0, "Print which places in the core race how often", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Write a JSON object, for programs", 0 },
 	{ 0 },
 };
@@ -51,16 +57,6 @@ static double value_seconds(const struct argp_state *state, const char *text)
 	return value;
 }
 
-static bool is_planned(const char *name)
-{
-	static const char *const planned[] = { "auto", "pct" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
-		if (!strcmp(planned[i], name))
-			return true;
-	return false;
-}
-
 static const char *value_strategy(const struct argp_state *state, const char *name)
 {
 	char known[128] = "";
@@ -70,8 +66,7 @@ static const char *value_strategy(const struct argp_state *state, const char *na
 			return name;
 		strcat(strcat(known, i ? ", " : ""), gw_strategy_name(i));
 	}
-	argp_error(state, "--strategy=%s: %s; there are: %s", name,
-		   is_planned(name) ? "not there yet" : "no such strategy", known);
+	argp_error(state, "--strategy=%s: no such strategy; there are: %s", name, known);
 	return NULL;
 }
 
@@ -83,6 +78,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_STRATEGY:
 		explore->strategy = value_strategy(state, arg);
+		return 0;
+	case OPT_DEPTH:
+		explore->depth = (unsigned int)value_count(state, "--depth", arg, 1, DEPTH_MAX);
 		return 0;
 	case OPT_EXECUTIONS:
 		explore->executions = value_count(state, "--executions", arg, 1, UINT64_MAX);
@@ -105,6 +103,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_JSON:
 		command->json = true;
+		return 0;
+	case OPT_PROFILE:
+		explore->profile_lines = PROFILE_LINES;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
@@ -151,7 +152,7 @@ static const struct argp argp = {
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
-		.explore = { .strategy = "random", .seed = 1, .progress = verdict_progress },
+		.explore = { .strategy = "auto", .seed = 1, .progress = verdict_progress },
 	};
 	struct gw_explore *explore = &command.explore;
 	struct gw_verdict verdict;
@@ -171,6 +172,7 @@ int cmd_explore(int argc, char **argv)
 	else if (verdict_print_json(stdout, explore, &verdict))
 		code = EXIT_USAGE;
 	gw_schedule_free(verdict.schedule);
+	free(verdict.profile);
 	if (fflush(stdout)) {
 		warnx("the verdict could not be written");
 		return EXIT_USAGE;

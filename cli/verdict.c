@@ -109,16 +109,73 @@ static void print_violation(FILE *out, const struct gw_verdict *verdict)
 	fprintf(out, "  %s: %s\n", verdict->invariant, verdict->message);
 	if (verdict->consequence[0])
 		fprintf(out, "  and then: %s\n", verdict->consequence);
+	fprintf(out, "  replayed to the same state %016" PRIx64 ", with %u context switches\n",
+		verdict->state, verdict->context_switches);
+}
+
+/* Who chose, and how many of the executions were of which kind. */
+static void print_counts(FILE *out, const struct gw_explore *explore,
+			 const struct gw_verdict *verdict)
+{
+	uint64_t searched = verdict->executions - verdict->sampled;
+
+	fprintf(out, "  %" PRIu64 " executions, %" PRIu64 " steps in %.2f s (%.0f executions/s), ",
+		verdict->executions, verdict->steps, verdict->seconds, per_second(verdict));
+	if (!strcmp(explore->strategy, "auto"))
+		fprintf(out, "auto: %" PRIu64 " by pos, %" PRIu64 " by dpor", verdict->sampled,
+			searched);
+	else
+		fprintf(out, "%s", explore->strategy);
+	fprintf(out, ", seed %" PRIu64 "\n", explore->seed);
+	if (searched)
+		fprintf(out, "  search: %" PRIu64 " traces, each different; %" PRIu64 " blocked\n",
+			verdict->traces, verdict->blocked);
+}
+
+/* One execution finds a bug of this depth with a probability of 1 / (n k^(depth - 1)) or more. */
+static void print_chance(FILE *out, const struct gw_explore *explore,
+			 const struct gw_verdict *verdict)
+{
+	unsigned int depth = explore->depth ? explore->depth : 3;
+	double one_in = verdict->bound.nr_tasks;
+
+	if (strcmp(explore->strategy, "pct") || verdict->kind != GW_VERDICT_BUDGET)
+		return;
+	for (unsigned int i = 1; i < depth; i++)
+		one_in *= verdict->longest;
 	fprintf(out,
-		"  %u steps with %u context switches; replayed to the same state %016" PRIx64 "\n",
-		verdict->longest, verdict->context_switches, verdict->state);
+		"  depth %u: an execution finds a bug that so many ordered steps make with a "
+		"probability of at least 1 in %.0f\n",
+		depth, one_in);
+}
+
+static void print_bound(FILE *out, const struct gw_verdict *verdict)
+{
+	const struct gw_bound *bound = &verdict->bound;
+
+	fputs("  bound: ", out);
+	for (int i = 0; i < bound->nr_tasks; i++) {
+		const struct gw_bound_task *task = &bound->tasks[i];
+
+		fprintf(out, "%s%s on CPU %d from %s", i ? ", " : "", task->name, task->cpu,
+			task->start_at ? task->start_at : "its beginning");
+	}
+	fprintf(out,
+		"\n    %lu frames, %d CPUs; migration: %d pass%s, batches of %d; RCU callbacks %s\n"
+		"    %u steps an execution, of which at most %u were taken\n",
+		bound->frames, bound->cpus, bound->migrate_passes,
+		bound->migrate_passes == 1 ? "" : "es", bound->migrate_batch,
+		bound->early_callbacks ? "as early as can be" : "when all tasks have ended",
+		bound->step_bound, verdict->longest);
+	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
+	      out);
 }
 
 void verdict_print_text(FILE *out, const struct gw_explore *explore,
 			const struct gw_verdict *verdict)
 {
 	static const char *const words[] = {
-		[GW_VERDICT_EXHAUSTED] = "exhausted, nothing found",
+		[GW_VERDICT_EXHAUSTED] = "exhausted: every schedule within the bound, and nothing found",
 		[GW_VERDICT_VIOLATED] = "violated",
 		[GW_VERDICT_BUDGET] = "budget ran out, nothing found and nothing proved",
 		[GW_VERDICT_ERROR] = "error",
@@ -133,13 +190,11 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 	}
 	if (verdict->kind == GW_VERDICT_VIOLATED)
 		print_violation(out, verdict);
-	fprintf(out,
-		"  %" PRIu64 " executions in %.2f s (%.0f/s), %s, seed %" PRIu64
-		"; at most %u steps each, bound %u\n",
-		verdict->executions, verdict->seconds, per_second(verdict), explore->strategy,
-		explore->seed, verdict->longest, verdict->step_bound);
-	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
-	      out);
+	print_counts(out, explore, verdict);
+	print_chance(out, explore, verdict);
+	print_bound(out, verdict);
+	if (verdict->profile)
+		fprintf(out, "  races, the most frequent first:\n%s", verdict->profile);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------- */
@@ -167,24 +222,57 @@ static void add_violation(json_t *object, const struct gw_verdict *verdict)
 	free(schedule);
 }
 
+static json_t *bound_json(const struct gw_explore *explore, const struct gw_verdict *verdict)
+{
+	const struct gw_bound *bound = &verdict->bound;
+	json_t *tasks = json_array();
+
+	for (int i = 0; i < bound->nr_tasks; i++)
+		json_array_append_new(tasks,
+				      json_pack("{s:s, s:i, s:s?}", "name", bound->tasks[i].name,
+						"cpu", bound->tasks[i].cpu, "start_at",
+						bound->tasks[i].start_at));
+	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:s, s:o}", "strategy",
+			 explore->strategy, "seed", (json_int_t)explore->seed, "steps",
+			 (json_int_t)bound->step_bound, "frames", (json_int_t)bound->frames, "cpus",
+			 bound->cpus, "migrate_passes", bound->migrate_passes, "migrate_batch",
+			 bound->migrate_batch, "rcu_callbacks",
+			 bound->early_callbacks ? "early" : "late", "tasks", tasks);
+}
+
 /* Sampling counts no traces: it does not know which of its executions are alike. */
+static void add_counts(json_t *object, const struct gw_verdict *verdict)
+{
+	bool searched = verdict->executions > verdict->sampled;
+
+	json_object_set_new(object, "executions", json_integer((json_int_t)verdict->executions));
+	json_object_set_new(object, "sampled", json_integer((json_int_t)verdict->sampled));
+	json_object_set_new(object, "traces",
+			    searched ? json_integer((json_int_t)verdict->traces) : json_null());
+	json_object_set_new(object, "blocked",
+			    searched ? json_integer((json_int_t)verdict->blocked) : json_null());
+	json_object_set_new(object, "steps", json_integer((json_int_t)verdict->steps));
+	json_object_set_new(object, "longest", json_integer(verdict->longest));
+	json_object_set_new(object, "seconds", json_real(verdict->seconds));
+	json_object_set_new(object, "executions_per_second", json_real(per_second(verdict)));
+}
+
 int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		       const struct gw_verdict *verdict)
 {
-	json_t *object = json_pack("{s:s, s:s, s:I, s:n, s:{s:s, s:I, s:I}, s:f, s:f}", "scenario",
-				   gw_scenario_name(explore->scenario), "verdict",
-				   gw_verdict_name(verdict->kind), "executions",
-				   (json_int_t)verdict->executions, "traces", "bound", "strategy",
-				   explore->strategy, "seed", (json_int_t)explore->seed, "steps",
-				   (json_int_t)verdict->step_bound, "seconds", verdict->seconds,
-				   "executions_per_second", per_second(verdict));
+	json_t *object = json_pack("{s:s, s:s}", "scenario", gw_scenario_name(explore->scenario),
+				   "verdict", gw_verdict_name(verdict->kind));
 	int err;
 
 	if (!object)
 		return -ENOMEM;
+	add_counts(object, verdict);
+	json_object_set_new(object, "bound", bound_json(explore, verdict));
 	json_object_set_new(object, "without", guards_json(explore->guards_off));
 	if (verdict->kind == GW_VERDICT_VIOLATED)
 		add_violation(object, verdict);
+	if (verdict->profile)
+		json_object_set_new(object, "profile", json_string(verdict->profile));
 	if (verdict->kind == GW_VERDICT_ERROR)
 		json_object_set_new(object, "error", json_string(verdict->error));
 	err = json_dumpf(object, out, JSON_INDENT(2)) ? -EIO : 0;

@@ -40,6 +40,7 @@ const struct strategy strategy_dfs = {
 	.name = "dfs",
 	.summary = "exhaustive, every interleaving: for very small scenarios",
 	.size = sizeof(struct search),
+	.init = search_init,
 	.begin = dfs_begin,
 	.fini = search_fini,
 	.stats = search_stats,

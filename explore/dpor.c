@@ -116,6 +116,7 @@ const struct strategy strategy_dpor = {
 	.name = "dpor",
 	.summary = "exhaustive: one execution for each trace (optimal partial-order reduction)",
 	.size = sizeof(struct dpor),
+	.init = search_init,
 	.begin = dpor_begin,
 	.fini = dpor_fini,
 	.stats = dpor_stats,

@@ -22,11 +22,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define DEFAULT_FRAMES	   24
-#define DEFAULT_CPUS	   2
-#define DEFAULT_TASK_SIZE  (1ul << 30)
-#define DEFAULT_STEP_BOUND 20000
-#define MMAP_MIN_ADDR	   65536
+#define DEFAULT_TASK_SIZE (1ul << 30)
+#define MMAP_MIN_ADDR	  65536
 
 static void setup_machine(void *arg);
 static bool create_place(struct engine *engine);
@@ -35,25 +32,6 @@ static bool run_to_the_start(struct engine *engine, char *error, size_t error_si
 static void describe_finding(const struct explored_finding *finding, char *to, size_t size);
 
 /* ---- Setting up ------------------------------------------------------------------------------------ */
-
-static unsigned long nr_frames(const struct engine *engine)
-{
-	return engine->scenario->nr_frames ? engine->scenario->nr_frames : DEFAULT_FRAMES;
-}
-
-static int nr_cpus(const struct engine *engine)
-{
-	return engine->scenario->nr_cpus ? engine->scenario->nr_cpus : DEFAULT_CPUS;
-}
-
-static int nr_tasks(const struct gw_scenario *scenario)
-{
-	int nr = 0;
-
-	while (nr < SCENARIO_TASKS_MAX && scenario->tasks[nr].name)
-		nr++;
-	return nr;
-}
 
 /* What set-up runs as the set-up task. */
 struct setup {
@@ -70,12 +48,9 @@ bool engine_create(struct engine *engine, const struct gw_scenario *scenario, ui
 	*engine = (struct engine){ .scenario = scenario,
 				   .core = &godwit_core_explored,
 				   .guards_off = guards_off };
-	engine->step_bound = step_bound;
-	if (!engine->step_bound)
-		engine->step_bound =
-			scenario->step_bound ? scenario->step_bound : DEFAULT_STEP_BOUND;
+	gw_scenario_bound(scenario, step_bound, &engine->bound);
 	if (!create_place(engine) || !create_arena(engine) ||
-	    objects_init(&engine->objects, engine->step_bound)) {
+	    objects_init(&engine->objects, engine->bound.step_bound)) {
 		snprintf(error, error_size, "out of memory");
 		goto out_destroy;
 	}
@@ -123,9 +98,9 @@ static bool create_place(struct engine *engine)
 {
 	const struct gw_scenario *scenario = engine->scenario;
 	const struct explored_config config = {
-		.nr_tasks = nr_tasks(scenario),
-		.nr_cpus = nr_cpus(engine),
-		.step_bound = engine->step_bound,
+		.nr_tasks = engine->bound.nr_tasks,
+		.nr_cpus = engine->bound.cpus,
+		.step_bound = engine->bound.step_bound,
 		.late_callbacks = !scenario->early_callbacks,
 	};
 	size_t size = explored_size(&config);
@@ -146,8 +121,8 @@ static bool create_place(struct engine *engine)
 
 static bool create_arena(struct engine *engine)
 {
-	size_t size = nr_frames(engine) * GW_PAGE_SIZE +
-		      engine->core->machine_core_size(nr_frames(engine)) +
+	size_t size = engine->bound.frames * GW_PAGE_SIZE +
+		      engine->core->machine_core_size(engine->bound.frames) +
 		      ALIGN_UP(engine->scenario->data_size, GW_PAGE_SIZE);
 
 	return arena_init(&engine->arena, size) == 0;
@@ -181,14 +156,14 @@ static void setup_machine(void *arg)
 	struct engine *engine = setup->engine;
 	const struct gw_scenario *scenario = engine->scenario;
 	struct gw_machine_config config = {
-		.nr_frames = nr_frames(engine),
-		.core_size = engine->core->machine_core_size(nr_frames(engine)),
-		.nr_cpus = nr_cpus(engine),
+		.nr_frames = engine->bound.frames,
+		.core_size = engine->core->machine_core_size(engine->bound.frames),
+		.nr_cpus = engine->bound.cpus,
 		.nr_nodes = 1,
 		.task_size = scenario->task_size ? scenario->task_size : DEFAULT_TASK_SIZE,
 		.mmap_min_addr = MMAP_MIN_ADDR,
-		.migrate_passes = scenario->migrate_passes,
-		.migrate_batch = scenario->migrate_batch,
+		.migrate_passes = engine->bound.migrate_passes,
+		.migrate_batch = engine->bound.migrate_batch,
 		.seed = scenario->seed,
 		.guards_off = engine->guards_off,
 		.poison = true,
@@ -264,7 +239,7 @@ static bool run_to_the_start(struct engine *engine, char *error, size_t error_si
 	bool done = true;
 
 	explored_begin(engine->explored);
-	for (int i = 0; done && i < nr_tasks(engine->scenario); i++) {
+	for (int i = 0; done && i < engine->bound.nr_tasks; i++) {
 		step.task = i;
 		step.function = engine->scenario->tasks[i].start_at;
 		if (!step.function)
@@ -384,7 +359,7 @@ uint64_t engine_state(struct engine *engine)
 	for (int counter = 0; counter < GW_NR_COUNTERS; counter++)
 		words[5 + counter] = engine->core->machine_counter(engine->world.machine,
 								   (enum gw_counter)counter);
-	return XXH3_64bits_withSeed(engine->arena.base, nr_frames(engine) * GW_PAGE_SIZE,
+	return XXH3_64bits_withSeed(engine->arena.base, engine->bound.frames * GW_PAGE_SIZE,
 				    XXH3_64bits(words, sizeof(words)));
 }
 

@@ -24,7 +24,7 @@ struct engine {
 	void *explored_memory;
 	struct explored_snapshot *start; /* where the race begins */
 	struct engine_task tasks[SCENARIO_TASKS_MAX];
-	unsigned int step_bound;
+	struct gw_bound bound;
 	uint64_t guards_off;
 
 	/* Of the execution under way. */

@@ -10,6 +10,7 @@
 #include <godwit/explore.h>
 
 #include "engine.h"
+#include "profile.h"
 #include "schedule.h"
 #include "strategy.h"
 
@@ -67,8 +68,7 @@ __printf(2, 3) static void fail(struct gw_verdict *verdict, const char *fmt, ...
 /* ---- Following a schedule --------------------------------------------------------------------------- */
 
 /*
- * True: the same violation, or the same lack of one, and the same state.  Else @error says what
- * was different.
+ * True: the same violation in the same state, or none.  Else @error says what was different.
  */
 static bool follow(struct engine *engine, struct replay *replay, struct outcome *outcome,
 		   char *error, size_t error_size)
@@ -83,6 +83,8 @@ static bool follow(struct engine *engine, struct replay *replay, struct outcome 
 			 replay->diverged);
 		return false;
 	}
+	if (!outcome->violated && schedule->invariant[0])
+		return true; /* it is not there any more */
 	if (strcmp(outcome->invariant, schedule->invariant)) {
 		snprintf(error, error_size, "the schedule violates %s, the program %s: %s",
 			 schedule->invariant[0] ? schedule->invariant : "nothing",
@@ -118,7 +120,7 @@ static struct gw_schedule *schedule_of(struct exploration *e, const struct outco
 	if (!schedule)
 		return NULL;
 	schedule->guards_off = e->explore->guards_off;
-	schedule->step_bound = e->engine.step_bound;
+	schedule->step_bound = e->engine.bound.step_bound;
 	snprintf(schedule->strategy, sizeof(schedule->strategy), "%s", e->strategy->name);
 	schedule->seed = e->explore->seed;
 	schedule->execution = e->verdict->executions;
@@ -138,10 +140,10 @@ static void report_violation(struct exploration *e, const struct outcome *outcom
 	struct objects objects;
 	struct outcome again;
 	struct replay replay;
-	char error[800];
+	char error[800] = "nothing was violated";
 	bool same;
 
-	if (!schedule || objects_init(&objects, e->engine.step_bound)) {
+	if (!schedule || objects_init(&objects, e->engine.bound.step_bound)) {
 		gw_schedule_free(schedule);
 		fail(verdict, "out of memory");
 		return;
@@ -152,7 +154,7 @@ static void report_violation(struct exploration *e, const struct outcome *outcom
 	replay_begin(&replay, schedule, &objects);
 	same = follow(&e->engine, &replay, &again, error, sizeof(error));
 	objects_fini(&objects);
-	if (same) {
+	if (same && again.violated) {
 		verdict->schedule = schedule;
 		return;
 	}
@@ -184,9 +186,11 @@ static void take_stats(struct exploration *e)
 	struct search_stats stats = { .traces = 0 };
 	const char *error;
 
+	e->verdict->sampled = e->verdict->executions;
 	if (!e->strategy->stats)
 		return;
 	error = e->strategy->stats(e->state, &stats);
+	e->verdict->sampled = stats.sampled;
 	e->verdict->traces = stats.traces;
 	e->verdict->blocked = stats.blocked;
 	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
@@ -218,12 +222,52 @@ static void explore_all(struct exploration *e)
 	take_stats(e);
 }
 
+/* => NULL: out of memory */
+static char *profile_text(struct profile *profile, int lines)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	profile_print(profile, out, lines);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void explore_by_strategy(struct exploration *e)
+{
+	const struct gw_explore *explore = e->explore;
+	struct strategy_params params = { .seed = explore->seed, .depth = explore->depth };
+	struct profile *profile = NULL;
+
+	if (explore->profile_lines)
+		params.profile = profile = calloc(1, sizeof(*profile));
+	e->state = calloc(1, e->strategy->size);
+	if (!e->state || (explore->profile_lines && !profile)) {
+		fail(e->verdict, "out of memory");
+	} else {
+		if (e->strategy->init)
+			e->strategy->init(e->state, &params);
+		explore_all(e);
+		if (e->strategy->fini)
+			e->strategy->fini(e->state);
+		if (profile)
+			e->verdict->profile = profile_text(profile, explore->profile_lines);
+	}
+	free(profile);
+	free(e->state);
+}
+
 void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 {
 	struct exploration e = { .explore = explore, .verdict = verdict };
 
 	memset(verdict, 0, sizeof(*verdict));
-	e.strategy = strategy_find(explore->strategy ? explore->strategy : "random");
+	e.strategy = strategy_find(explore->strategy ?: "auto");
 	if (!e.strategy) {
 		fail(verdict, "there is no strategy '%s'", explore->strategy);
 		return;
@@ -238,18 +282,8 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 		verdict->kind = GW_VERDICT_ERROR;
 		return;
 	}
-	verdict->step_bound = e.engine.step_bound;
-	e.state = calloc(1, e.strategy->size);
-	if (e.state) {
-		if (e.strategy->init)
-			e.strategy->init(e.state, explore->seed);
-		explore_all(&e);
-		if (e.strategy->fini)
-			e.strategy->fini(e.state);
-	} else {
-		fail(verdict, "out of memory");
-	}
-	free(e.state);
+	verdict->bound = e.engine.bound;
+	explore_by_strategy(&e);
 	engine_destroy(&e.engine);
 }
 
@@ -332,8 +366,8 @@ void gw_replay(const struct gw_replay *request, struct gw_verdict *verdict)
 		verdict->kind = GW_VERDICT_ERROR;
 		return;
 	}
-	verdict->step_bound = engine.step_bound;
-	if (objects_init(&objects, engine.step_bound)) {
+	verdict->bound = engine.bound;
+	if (objects_init(&objects, engine.bound.step_bound)) {
 		fail(verdict, "out of memory");
 	} else {
 		follow_for(request, &engine, &objects, verdict);

@@ -22,9 +22,9 @@ struct pos {
 	uint64_t priority[PENDING_MAX];
 };
 
-static void pos_init(void *state, uint64_t seed)
+static void pos_init(void *state, const struct strategy_params *params)
 {
-	((struct pos *)state)->seed = seed;
+	((struct pos *)state)->seed = params->seed;
 }
 
 static bool pos_begin(void *state, struct explored *x, uint64_t execution)

@@ -26,9 +26,9 @@ struct random_walk {
 	unsigned int steps;	 /* expected, left */
 };
 
-static void random_init(void *state, uint64_t seed)
+static void random_init(void *state, const struct strategy_params *params)
 {
-	((struct random_walk *)state)->seed = seed;
+	((struct random_walk *)state)->seed = params->seed;
 }
 
 static bool random_begin(void *state, struct explored *x, uint64_t execution)

@@ -52,6 +52,36 @@ const char *gw_scenario_breaks(const struct gw_scenario *scenario)
 	return scenario->breaks;
 }
 
+/* ---- Bounds -------------------------------------------------------------------------------------------- */
+
+#define DEFAULT_FRAMES	       24
+#define DEFAULT_CPUS	       2
+#define DEFAULT_MIGRATE_PASSES 10 /* Linux's */
+#define DEFAULT_MIGRATE_BATCH  512
+#define DEFAULT_STEP_BOUND     20000
+
+void gw_scenario_bound(const struct gw_scenario *scenario, unsigned int step_bound,
+		       struct gw_bound *bound)
+{
+	*bound = (struct gw_bound){
+		.frames = scenario->nr_frames ?: DEFAULT_FRAMES,
+		.cpus = scenario->nr_cpus ?: DEFAULT_CPUS,
+		.migrate_passes = scenario->migrate_passes ?: DEFAULT_MIGRATE_PASSES,
+		.migrate_batch = scenario->migrate_batch ?: DEFAULT_MIGRATE_BATCH,
+		.early_callbacks = scenario->early_callbacks,
+		.step_bound = step_bound ?: scenario->step_bound ?: DEFAULT_STEP_BOUND,
+	};
+	while (bound->nr_tasks < SCENARIO_TASKS_MAX && scenario->tasks[bound->nr_tasks].name) {
+		const struct scenario_task *task = &scenario->tasks[bound->nr_tasks];
+
+		bound->tasks[bound->nr_tasks++] = (struct gw_bound_task){
+			.name = task->name,
+			.cpu = task->cpu,
+			.start_at = task->start_at,
+		};
+	}
+}
+
 /* ---- A file in memory -------------------------------------------------------------------------------- */
 
 static int memory_read_page(void *arg, unsigned long pgoff, void *to)

@@ -31,7 +31,7 @@ struct scenario_task {
 	const char *start_at;
 };
 
-#define SCENARIO_TASKS_MAX 8
+#define SCENARIO_TASKS_MAX GW_SCENARIO_TASKS_MAX
 
 struct gw_scenario {
 	const char *name;

@@ -18,11 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void search_init(void *state, const struct strategy_params *params)
+{
+	((struct search *)state)->profile = params->profile;
+}
+
 bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x)
 {
 	int max = (int)explored_step_bound(x) + 1;
 
-	*search = (struct search){ .reduction = reduction, .x = x };
+	*search = (struct search){ .reduction = reduction, .x = x, .profile = search->profile };
 	search->nodes = calloc((size_t)max, sizeof(*search->nodes));
 	search->sequence.ops = calloc((size_t)max, sizeof(*search->sequence.ops));
 	search->sequence.max = max;

@@ -72,6 +72,7 @@ int search_run_on(const struct search *search, int depth, uint32_t candidates);
 #define STEP_OF_TASK EXPLORED_NR_KINDS
 
 /* What all of them answer to a strategy's questions; their state begins with a struct search. */
+void search_init(void *state, const struct strategy_params *params);
 int search_pick(void *state, struct explored *x, uint32_t runnable);
 int search_choose(void *state, struct explored *x, unsigned int bound);
 /* What blocked tasks wait for is still to be seen. */

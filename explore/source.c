@@ -72,6 +72,7 @@ const struct strategy strategy_source = {
 	.name = "source",
 	.summary = "exhaustive, by source sets: the second implementation, to check dpor by",
 	.size = sizeof(struct search),
+	.init = search_init,
 	.begin = source_begin,
 	.fini = search_fini,
 	.stats = search_stats,

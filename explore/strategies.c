@@ -9,11 +9,13 @@
 #include <string.h>
 
 static const struct strategy *const strategies[] = {
-	&strategy_random,
-	&strategy_pos,
+	&strategy_auto,
 	&strategy_dpor,
 	&strategy_source,
 	&strategy_dfs,
+	&strategy_pos,
+	&strategy_pct,
+	&strategy_random,
 };
 
 size_t nr_strategies(void)

@@ -9,8 +9,19 @@
 
 #include "explored.h"
 
+#define PCT_DEPTH     3
+#define PCT_DEPTH_MAX 16
+
+/* What the caller can choose. */
+struct strategy_params {
+	uint64_t seed;
+	unsigned int depth;	 /* of pct; 0: its default */
+	struct profile *profile; /* of searches: where races are noted; NULL: nowhere */
+};
+
 /* What a search has seen; sampling has nothing of the kind. */
 struct search_stats {
+	uint64_t sampled; /* executions that belong to no search */
 	uint64_t traces;  /* executions that came to their ends */
 	uint64_t blocked; /* cut off, as all that could go on was seen elsewhere */
 	uint64_t steps;
@@ -22,7 +33,7 @@ struct strategy {
 	const char *summary;
 	size_t size; /* bytes of its state, which begins as zeros */
 
-	void (*init)(void *state, uint64_t seed);
+	void (*init)(void *state, const struct strategy_params *params); /* NULL: nothing to do */
 	void (*fini)(void *state); /* NULL: nothing to do */
 	/*
 	 * Get ready for execution number @execution.  False: nothing is left to try, that is, every
@@ -35,8 +46,10 @@ struct strategy {
 	const char *(*stats)(const void *state, struct search_stats *stats);
 };
 
-extern const struct strategy strategy_random;
+extern const struct strategy strategy_auto;
 extern const struct strategy strategy_pos;
+extern const struct strategy strategy_pct;
+extern const struct strategy strategy_random;
 extern const struct strategy strategy_dpor;
 extern const struct strategy strategy_source;
 extern const struct strategy strategy_dfs;

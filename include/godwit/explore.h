@@ -33,6 +33,27 @@ uint64_t gw_scenario_guards(const struct gw_scenario *scenario);
 /* Words of the violation that must show without those guards; another one is not the find. */
 const char *gw_scenario_breaks(const struct gw_scenario *scenario);
 
+#define GW_SCENARIO_TASKS_MAX 8
+
+/* What "every schedule" is about: nothing is known beyond it. */
+struct gw_bound {
+	unsigned long frames;
+	int cpus;
+	int migrate_passes, migrate_batch;
+	bool early_callbacks;	 /* of RCU: as soon as a grace period is over; else at the very end */
+	unsigned int step_bound; /* an execution of so many steps counts as a livelock */
+	int nr_tasks;
+	struct gw_bound_task {
+		const char *name;
+		int cpu;
+		const char *start_at; /* it ran alone to its first step in it; NULL: from its beginning */
+	} tasks[GW_SCENARIO_TASKS_MAX];
+};
+
+/* @step_bound: 0 for the scenario's own. */
+void gw_scenario_bound(const struct gw_scenario *scenario, unsigned int step_bound,
+		       struct gw_bound *bound);
+
 /* ---- Strategies ------------------------------------------------------------------------------ */
 
 size_t gw_nr_strategies(void);
@@ -56,12 +77,14 @@ struct gw_schedule;
 struct gw_verdict {
 	enum gw_verdict_kind kind;
 	uint64_t executions;
-	uint64_t traces;	      /* of these, by a search: those that came to their ends */
+	uint64_t sampled;	      /* of these: by chance */
+	uint64_t traces;	      /* the others, of a search: those that came to their ends */
 	uint64_t blocked;	      /* and those cut off because the rest was seen elsewhere */
 	uint64_t steps;		      /* of all executions */
 	unsigned int longest;	      /* steps of the longest */
 	double seconds;
-	unsigned int step_bound;      /* an execution of so many steps counts as a livelock */
+	struct gw_bound bound;
+	char *profile;		      /* if it was asked for; the caller's, to free() */
 
 	/* GW_VERDICT_VIOLATED: */
 	char invariant[32];	      /* "assertion", "deadlock", "validation", "check", ... */
@@ -80,12 +103,14 @@ struct gw_verdict {
 
 struct gw_explore {
 	const struct gw_scenario *scenario;
-	const char *strategy;	 /* NULL: "random" */
+	const char *strategy;	 /* NULL: "auto" */
 	uint64_t seed;
 	uint64_t executions;	 /* budget; 0: no limit */
 	double seconds;		 /* budget; 0: no limit */
+	unsigned int depth;	 /* of "pct"; 0: 3 */
 	unsigned int step_bound; /* 0: the scenario's */
 	uint64_t guards_off;	 /* bits GW_GUARD_x */
+	int profile_lines;	 /* of the pairs of places that race most, in gw_verdict.profile */
 
 	/* Now and then, with what there is so far.  May be NULL. */
 	void (*progress)(void *arg, const struct gw_verdict *so_far);

@@ -45,17 +45,41 @@ try 1 replay "$dir/schedule" --steps &&
 	grep -q 'M  *\* set migration entry' "$dir/out"
 result 'its steps and events are shown'
 
-try 3 explore $race --executions=500 && grep -q 'nothing proved' "$dir/out" && [ ! -s "$dir/err" ]
-result 'with the guard the budget runs out: exit code 3, and silence in a pipe'
+try 0 explore $race && grep -q 'exhausted: every schedule within the bound' "$dir/out" &&
+	grep -q 'auto: 1000 by pos, [1-9][0-9]* by dpor' "$dir/out" &&
+	grep -q ' traces, each different; 0 blocked' "$dir/out" &&
+	grep -q 'E on CPU 0 from setup_arg_pages, M on CPU 1 from migrate_pages_batch' "$dir/out" &&
+	grep -q '16 frames, 2 CPUs; migration: 1 pass, .* RCU callbacks when all tasks have ended' \
+		"$dir/out" && [ ! -s "$dir/err" ]
+result 'with the guard every schedule is seen: exit code 0, the bound, and silence in a pipe'
+
+try 3 explore $race --executions=50 && grep -q 'nothing proved' "$dir/out"
+result 'the budget runs out: exit code 3'
 
 try 3 explore $race --executions=50 --json && python3 - "$dir/out" <<'END'
 import json, sys
 verdict = json.load(open(sys.argv[1]))
-assert verdict["verdict"] == "budget" and verdict["executions"] == 50
-assert verdict["bound"]["strategy"] == "random" and verdict["traces"] is None
+assert verdict["verdict"] == "budget" and verdict["executions"] == verdict["sampled"] == 50
+assert verdict["bound"]["strategy"] == "auto" and verdict["traces"] is None
 assert verdict["seconds"] > 0 and verdict["executions_per_second"] > 0
 END
 result 'JSON of a budget that ran out'
+
+try 0 explore $race --strategy=dpor --json && python3 - "$dir/out" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["verdict"] == "exhausted" and verdict["sampled"] == verdict["blocked"] == 0
+assert verdict["traces"] == verdict["executions"] > 10 and "schedule" not in verdict
+bound = verdict["bound"]
+assert bound["frames"] == 16 and bound["migrate_passes"] == 1 and bound["rcu_callbacks"] == "late"
+assert bound["tasks"][1] == {"name": "M", "cpu": 1, "start_at": "migrate_pages_batch"}
+END
+result 'JSON of an exhausted search'
+
+try 0 explore $race --strategy=dpor --profile &&
+	grep -q 'races, the most frequent first' "$dir/out" &&
+	grep -q '[1-9]  .*lock in .* < .*  |  .*lock in ' "$dir/out"
+result 'which places race is shown'
 
 try 1 explore $race --without=$guard --seconds=60 --json && python3 - "$dir/out" "$dir/json" <<'END'
 import json, sys
@@ -80,11 +104,12 @@ result 'a schedule that cannot be read: exit code 2, and the line'
 try 2 replay "$dir/nothing" && grep -q 'No such file' "$dir/err"
 result 'a schedule that is not there'
 
-for strategy in auto pct; do
-	try 2 explore $race --strategy=$strategy &&
-		grep -q "$strategy: not there yet; there are: random, pos, dpor" "$dir/err"
-	result "--strategy=$strategy is refused"
-done
+try 2 explore $race --strategy=dance && grep -q 'no such strategy; there are: auto, dpor' "$dir/err"
+result 'a strategy that is not there'
+
+try 3 explore $race --strategy=pct --depth=2 --executions=300 &&
+	grep -q 'depth 2: .* at least 1 in ' "$dir/out"
+result 'pct says how likely it is to miss nothing'
 
 try 0 explore $race --strategy=dpor && grep -q 'exhausted' "$dir/out"
 result 'every schedule is explored, and none breaks the machine'

@@ -94,6 +94,44 @@ static void partial_order_sampling_finds_nothing_either(void **state)
 	assert_int_equal(verdict.kind, GW_VERDICT_BUDGET);
 }
 
+/* ---- Strategies ----------------------------------------------------------------------------------------- */
+
+/* Sampling comes first, and all that it saw is seen again by the search. */
+static void auto_samples_and_then_exhausts(void **state)
+{
+	struct gw_verdict verdict = explore("auto", 1, 100000, 0);
+
+	(void)state;
+	assert_int_equal(verdict.kind, GW_VERDICT_EXHAUSTED);
+	assert_int_equal(verdict.sampled, 1000);
+	assert_true(verdict.traces > 10);
+	assert_int_equal(verdict.blocked, 0);
+	assert_int_equal(verdict.executions, verdict.sampled + verdict.traces);
+}
+
+/* Three orders make this race: two switches of priority are enough, one is not. */
+static void pct_finds_the_race_at_its_depth_only(void **state)
+{
+	struct gw_explore request = {
+		.scenario = tempstack(),
+		.strategy = "pct",
+		.seed = 1,
+		.executions = 4000,
+		.guards_off = 1ull << GW_GUARD_skip_temporary_stack,
+		.depth = 2,
+	};
+	struct gw_verdict verdict;
+
+	(void)state;
+	gw_explore(&request, &verdict);
+	assert_int_equal(verdict.kind, GW_VERDICT_BUDGET);
+	request.depth = 3;
+	gw_explore(&request, &verdict);
+	assert_int_equal(verdict.kind, GW_VERDICT_VIOLATED);
+	assert_true(verdict.context_switches <= 4);
+	gw_schedule_free(verdict.schedule);
+}
+
 /* ---- The same seed is the same ------------------------------------------------------------------------ */
 
 #define NR_SAME 200
@@ -109,7 +147,7 @@ static void digest_executions(const struct strategy *strategy, uint64_t seed,
 		fail_msg("%s", error);
 	state = calloc(1, strategy->size);
 	assert_non_null(state);
-	strategy->init(state, seed);
+	strategy->init(state, &(struct strategy_params){ .seed = seed });
 	for (uint64_t i = 0; i < NR_SAME; i++) {
 		struct outcome outcome;
 
@@ -330,6 +368,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_the_guard_the_race_is_found),
 		cmocka_unit_test(with_the_guard_nothing_is_found),
 		cmocka_unit_test(partial_order_sampling_finds_nothing_either),
+		cmocka_unit_test(auto_samples_and_then_exhausts),
+		cmocka_unit_test(pct_finds_the_race_at_its_depth_only),
 		cmocka_unit_test(the_same_seed_gives_the_same_executions),
 		cmocka_unit_test(a_schedule_replays_to_the_same_state_every_time),
 		cmocka_unit_test(a_schedule_survives_being_text),
