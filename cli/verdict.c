@@ -109,8 +109,11 @@ static void print_violation(FILE *out, const struct gw_verdict *verdict)
 	fprintf(out, "  %s: %s\n", verdict->invariant, verdict->message);
 	if (verdict->consequence[0])
 		fprintf(out, "  and then: %s\n", verdict->consequence);
-	fprintf(out, "  replayed to the same state %016" PRIx64 ", with %u context switches\n",
-		verdict->state, verdict->context_switches);
+	fprintf(out,
+		"  %u context switches in %u steps (found with %u in %u, shrunk in %d executions)\n"
+		"  replayed to the same state %016" PRIx64 "\n",
+		verdict->context_switches, verdict->schedule_steps, verdict->found_switches,
+		verdict->found_steps, verdict->shrink_executions, verdict->state);
 }
 
 /* Who chose, and how many of the executions were of which kind. */
@@ -218,6 +221,9 @@ static void add_violation(json_t *object, const struct gw_verdict *verdict)
 	if (verdict->consequence[0])
 		json_object_set_new(object, "consequence", json_string(verdict->consequence));
 	json_object_set_new(object, "context_switches", json_integer(verdict->context_switches));
+	json_object_set_new(object, "schedule_steps", json_integer(verdict->schedule_steps));
+	json_object_set_new(object, "found_context_switches",
+			    json_integer(verdict->found_switches));
 	json_object_set_new(object, "schedule", json_string(schedule ? schedule : ""));
 	free(schedule);
 }

@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "profile.h"
 #include "schedule.h"
+#include "shrink.h"
 #include "strategy.h"
 
 #include <stdarg.h>
@@ -124,6 +125,7 @@ static struct gw_schedule *schedule_of(struct exploration *e, const struct outco
 	snprintf(schedule->strategy, sizeof(schedule->strategy), "%s", e->strategy->name);
 	schedule->seed = e->explore->seed;
 	schedule->execution = e->verdict->executions;
+	schedule->found_switches = e->verdict->found_switches;
 	memcpy(schedule->invariant, outcome->invariant, sizeof(schedule->invariant));
 	memcpy(schedule->message, outcome->message, sizeof(schedule->message));
 	schedule->state = engine_state(&e->engine);
@@ -133,34 +135,54 @@ static struct gw_schedule *schedule_of(struct exploration *e, const struct outco
 	return NULL;
 }
 
-static void report_violation(struct exploration *e, const struct outcome *outcome)
+/* Follow @schedule, and see that the violation comes again. */
+static bool confirm(struct exploration *e, const struct gw_schedule *schedule)
 {
 	struct gw_verdict *verdict = e->verdict;
-	struct gw_schedule *schedule = schedule_of(e, outcome);
+	char error[800] = "nothing was violated";
 	struct objects objects;
 	struct outcome again;
 	struct replay replay;
-	char error[800] = "nothing was violated";
 	bool same;
 
-	if (!schedule || objects_init(&objects, e->engine.bound.step_bound)) {
-		gw_schedule_free(schedule);
+	if (objects_init(&objects, e->engine.bound.step_bound)) {
+		fail(verdict, "out of memory");
+		return false;
+	}
+	replay_begin(&replay, schedule, &objects);
+	same = follow(&e->engine, &replay, &again, error, sizeof(error)) && again.violated;
+	objects_fini(&objects);
+	if (!same)
+		fail(verdict, "execution %llu violated %s, but did not do so again: %s",
+		     (unsigned long long)verdict->execution, schedule->invariant, error);
+	return same;
+}
+
+static void report_violation(struct exploration *e, struct outcome *outcome)
+{
+	struct gw_verdict *verdict = e->verdict;
+	struct gw_schedule *schedule;
+
+	verdict->execution = verdict->executions;
+	verdict->found_steps = outcome->nr_steps;
+	verdict->found_switches = engine_context_switches(&e->engine);
+	verdict->shrink_executions = shrink(&e->engine, outcome);
+	if (verdict->shrink_executions < 0) {
+		fail(verdict, "out of memory");
+		return;
+	}
+	schedule = schedule_of(e, outcome);
+	if (!schedule) {
 		fail(verdict, "out of memory");
 		return;
 	}
 	describe_violation(verdict, &e->engine, outcome);
-	verdict->execution = verdict->executions;
+	verdict->schedule_steps = outcome->nr_steps;
 	verdict->state = schedule->state;
-	replay_begin(&replay, schedule, &objects);
-	same = follow(&e->engine, &replay, &again, error, sizeof(error));
-	objects_fini(&objects);
-	if (same && again.violated) {
+	if (confirm(e, schedule))
 		verdict->schedule = schedule;
-		return;
-	}
-	gw_schedule_free(schedule);
-	fail(verdict, "execution %llu violated %s, but did not do so again: %s",
-	     (unsigned long long)verdict->execution, outcome->invariant, error);
+	else
+		gw_schedule_free(schedule);
 }
 
 /* ---- Exploring ------------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
  *	strategy random
  *	seed 1
  *	execution 17
+ *	shrunk-from 5
  *	violates assertion
  *	message E: assertion failed: ...
  *	state 8c0e9d3a55b1f7e2
@@ -141,6 +142,8 @@ static void print_header(FILE *out, const struct gw_schedule *schedule)
 	if (schedule->strategy[0])
 		fprintf(out, "strategy %s\nseed %" PRIu64 "\nexecution %" PRIu64 "\n",
 			schedule->strategy, schedule->seed, schedule->execution);
+	if (schedule->found_switches)
+		fprintf(out, "shrunk-from %u\n", schedule->found_switches);
 	if (schedule->invariant[0])
 		fprintf(out, "violates %s\nmessage %s\n", schedule->invariant, schedule->message);
 	fprintf(out, "state %016" PRIx64 "\n\n", schedule->state);
@@ -217,6 +220,16 @@ static bool parse_number(struct parser *parser, const char *what, const char *wo
 	*number = strtoull(word, &end, base);
 	if (!word[0] || *end || word[0] == '-' || errno || *number > max)
 		return reject(parser, "%s: '%s' is no number up to %" PRIu64, what, word, max);
+	return true;
+}
+
+static bool parse_unsigned(struct parser *parser, const char *what, unsigned int *number)
+{
+	uint64_t parsed;
+
+	if (!parse_number(parser, what, next_word(parser), 10, 1u << 24, &parsed))
+		return false;
+	*number = (unsigned int)parsed;
 	return true;
 }
 
@@ -324,7 +337,6 @@ static bool parse_run(struct parser *parser, const char *task)
 static bool parse_header_or_run(struct parser *parser, const char *word)
 {
 	struct gw_schedule *schedule = parser->schedule;
-	uint64_t number;
 
 	if (!strcmp(word, "scenario"))
 		return parse_scenario(parser);
@@ -344,17 +356,15 @@ static bool parse_header_or_run(struct parser *parser, const char *word)
 	if (!strcmp(word, "execution"))
 		return parse_number(parser, word, next_word(parser), 10, UINT64_MAX,
 				    &schedule->execution);
+	if (!strcmp(word, "shrunk-from"))
+		return parse_unsigned(parser, word, &schedule->found_switches);
 	if (!strcmp(word, "state")) {
 		parser->has_state = true;
 		return parse_number(parser, word, next_word(parser), 16, UINT64_MAX,
 				    &schedule->state);
 	}
-	if (!strcmp(word, "step-bound")) {
-		if (!parse_number(parser, word, next_word(parser), 10, 1u << 24, &number))
-			return false;
-		schedule->step_bound = (unsigned int)number;
-		return true;
-	}
+	if (!strcmp(word, "step-bound"))
+		return parse_unsigned(parser, word, &schedule->step_bound);
 	return parse_run(parser, word);
 }
 

@@ -27,6 +27,7 @@ struct gw_schedule {
 	unsigned int step_bound;
 	char strategy[16];
 	uint64_t seed, execution;
+	unsigned int found_switches; /* of that execution, before it was shrunk */
 	char invariant[32]; /* "": nothing was violated */
 	char message[640];
 	uint64_t state;	    /* engine_state() at the end */

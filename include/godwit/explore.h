@@ -91,7 +91,10 @@ struct gw_verdict {
 	char message[640];	      /* in one sentence, and who said it */
 	char consequence[640];	      /* what a task met because of it; "": nothing */
 	uint64_t execution;	      /* number of the one that found it, from 0 */
-	unsigned int context_switches;
+	/* Of the schedule, which was shrunk; and of the execution that found it. */
+	unsigned int context_switches, found_switches;
+	unsigned int schedule_steps, found_steps;
+	int shrink_executions;	      /* that it took, not among @executions */
 	uint64_t state;		      /* a digest of the steps, the events and the memory at the end */
 	struct gw_schedule *schedule; /* the caller's, to gw_schedule_free() */
 

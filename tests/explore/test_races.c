@@ -132,6 +132,30 @@ static void pct_finds_the_race_at_its_depth_only(void **state)
 	gw_schedule_free(verdict.schedule);
 }
 
+/* ---- Shrinking -------------------------------------------------------------------------------------------- */
+
+/* M sets its entry, E moves the geometry, M looks in vain, E goes on: no schedule needs more. */
+static void whatever_found_it_three_switches_are_left(void **state)
+{
+	static const char *const strategies[] = { "random", "pos", "pct", "dpor" };
+	unsigned int left_out = 0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct gw_verdict verdict = explore(strategies[i % 4], 10 + (uint64_t)i, EXECUTIONS_TO_FIND,
+						    1ull << GW_GUARD_skip_temporary_stack);
+
+		assert_int_equal(verdict.kind, GW_VERDICT_VIOLATED);
+		assert_int_equal(verdict.context_switches, 3);
+		assert_true(verdict.schedule_steps <= verdict.found_steps);
+		assert_true(verdict.shrink_executions <= 300 + 2);
+		assert_non_null(strstr(verdict.message, gw_scenario_breaks(tempstack())));
+		left_out += verdict.found_switches - verdict.context_switches;
+		gw_schedule_free(verdict.schedule);
+	}
+	assert_true(left_out >= 8);
+}
+
 /* ---- The same seed is the same ------------------------------------------------------------------------ */
 
 #define NR_SAME 200
@@ -370,6 +394,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(partial_order_sampling_finds_nothing_either),
 		cmocka_unit_test(auto_samples_and_then_exhausts),
 		cmocka_unit_test(pct_finds_the_race_at_its_depth_only),
+		cmocka_unit_test(whatever_found_it_three_switches_are_left),
 		cmocka_unit_test(the_same_seed_gives_the_same_executions),
 		cmocka_unit_test(a_schedule_replays_to_the_same_state_every_time),
 		cmocka_unit_test(a_schedule_survives_being_text),
