@@ -162,13 +162,20 @@ static void report_violation(struct exploration *e, struct outcome *outcome)
 {
 	struct gw_verdict *verdict = e->verdict;
 	struct gw_schedule *schedule;
+	char found[sizeof(outcome->invariant)];
 
+	memcpy(found, outcome->invariant, sizeof(found));
 	verdict->execution = verdict->executions;
 	verdict->found_steps = outcome->nr_steps;
 	verdict->found_switches = engine_context_switches(&e->engine);
 	verdict->shrink_executions = shrink(&e->engine, outcome);
 	if (verdict->shrink_executions < 0) {
 		fail(verdict, "out of memory");
+		return;
+	}
+	if (!outcome->violated) {
+		fail(verdict, "execution %llu violated %s, but did not do so again",
+		     (unsigned long long)verdict->execution, found);
 		return;
 	}
 	schedule = schedule_of(e, outcome);

@@ -6,7 +6,7 @@
 
 /*
  * @engine has just made an execution that failed with @outcome.  Make others, of which the last,
- * with its outcome, is the smallest that fails alike.
+ * with its outcome, is the smallest that fails alike.  One that cannot be made again does not fail.
  * => how many were made, or -ENOMEM: then @engine has to make the first one again
  */
 int shrink(struct engine *engine, struct outcome *outcome) __must_check;
