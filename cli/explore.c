@@ -142,8 +142,8 @@ static char *help_filter(int key, const char *text, void *input)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "SCENARIO",
-	.doc = "Run SCENARIO under one schedule after another, until something that must hold does "
+	.args_doc = "SCENARIO|FILE",
+	.doc = "Run SCENARIO, or the one in FILE (with a slash or ending in .gw), under one schedule after another, until something that must hold does "
 	       "not."
 	       "\v",
 	.help_filter = help_filter,
@@ -173,6 +173,7 @@ int cmd_explore(int argc, char **argv)
 		code = EXIT_USAGE;
 	gw_schedule_free(verdict.schedule);
 	free(verdict.profile);
+	gw_scenario_put(explore->scenario);
 	if (fflush(stdout)) {
 		warnx("the verdict could not be written");
 		return EXIT_USAGE;

@@ -63,11 +63,14 @@ static void list_races(void)
 	for (size_t i = 0; i < gw_nr_scenarios(); i++) {
 		const struct gw_scenario *scenario = gw_scenario(i);
 
+		if (!scenario)
+			errx(EXIT_USAGE, "out of memory");
 		printf("%-24s %s\n", gw_scenario_name(scenario), gw_scenario_summary(scenario));
 		for (int guard = 0; guard < GW_NR_GUARDS; guard++)
 			if (gw_scenario_guards(scenario) >> guard & 1)
 				printf("%-24s guard: %s\n", "",
 				       godwit_core_explored.guard_info((enum gw_guard)guard)->name);
+		gw_scenario_put(scenario);
 	}
 }
 
@@ -87,7 +90,7 @@ static int run_race(const struct gw_scenario *scenario)
 	verdict_progress_end();
 	verdict_print_text(stdout, &explore, &verdict);
 	gw_schedule_free(verdict.schedule);
-	if (verdict.kind == GW_VERDICT_VIOLATED &&
+	if (verdict.kind == GW_VERDICT_VIOLATED && gw_scenario_breaks(scenario) &&
 	    !strstr(verdict.message, gw_scenario_breaks(scenario))) {
 		warnx("this race breaks with \"%s\": what was found is something else",
 		      gw_scenario_breaks(scenario));
@@ -99,10 +102,13 @@ static int run_race(const struct gw_scenario *scenario)
 int cmd_races(int argc, char **argv)
 {
 	struct races_command command = { 0 };
+	int code = 0;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	if (command.run)
-		return run_race(command.scenario);
-	list_races();
-	return 0;
+		code = run_race(command.scenario);
+	else
+		list_races();
+	gw_scenario_put(command.scenario);
+	return code;
 }

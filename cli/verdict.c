@@ -71,17 +71,38 @@ uint64_t value_guards(const struct argp_state *state, const char *option, const 
 	}
 }
 
+/* The line of a scenario's text speaks for itself: no usage. */
+static const struct gw_scenario *value_scenario_file(const char *path)
+{
+	char error[512];
+	const struct gw_scenario *scenario = gw_scenario_load(path, error, sizeof(error));
+
+	if (!scenario)
+		errx(EXIT_USAGE, "%s", error);
+	return scenario;
+}
+
 const struct gw_scenario *value_scenario(const struct argp_state *state, const char *name)
 {
-	const struct gw_scenario *scenario = gw_scenario_find(name);
+	const struct gw_scenario *scenario;
 
+	if (gw_scenario_is_path(name))
+		return value_scenario_file(name);
+	scenario = gw_scenario_find(name);
 	if (scenario)
 		return scenario;
-	for (size_t i = 0; i < gw_nr_scenarios(); i++)
-		if (name_is_near(name, gw_scenario_name(gw_scenario(i))))
+	for (size_t i = 0; i < gw_nr_scenarios(); i++) {
+		scenario = gw_scenario(i);
+		if (scenario && name_is_near(name, gw_scenario_name(scenario)))
 			argp_error(state, "no scenario is called '%s'; the nearest: %s", name,
-				   gw_scenario_name(gw_scenario(i)));
-	argp_error(state, "no scenario is called '%s'; `godwit races list' lists them", name);
+				   gw_scenario_name(scenario));
+		gw_scenario_put(scenario);
+	}
+	argp_error(
+		state,
+		"no scenario is called '%s'; `godwit races list' lists them, and a file is named "
+		"with a slash or .gw",
+		name);
 	return NULL;
 }
 

@@ -15,7 +15,10 @@ int verdict_exit_code(enum gw_verdict_kind kind);
 /* Guards by name, with commas, as bits GW_GUARD_x; a mistake exits with a line that names both. */
 uint64_t value_guards(const struct argp_state *state, const char *option, const char *text);
 
-/* The scenario of this name; a mistake exits with a line that names the nearest. */
+/*
+ * A reference to the scenario of this name or in this file; a mistake exits with a line that names
+ * the nearest, or what is wrong in the file.
+ */
 const struct gw_scenario *value_scenario(const struct argp_state *state, const char *name);
 
 void verdict_print_text(FILE *out, const struct gw_explore *explore,

@@ -90,8 +90,10 @@ void engine_destroy(struct engine *engine)
 static void run_scenario_task(void *arg)
 {
 	const struct engine_task *task = arg;
+	struct world world = task->engine->world;
 
-	task->task->run(&task->engine->world);
+	world.task = task->task;
+	task->task->run(&world);
 }
 
 static bool create_place(struct engine *engine)
@@ -166,7 +168,7 @@ static void setup_machine(void *arg)
 		.migrate_batch = engine->bound.migrate_batch,
 		.seed = scenario->seed,
 		.guards_off = engine->guards_off,
-		.poison = true,
+		.poison = !scenario->no_poison,
 		.ops = &ops,
 		.host = engine,
 	};
@@ -174,6 +176,7 @@ static void setup_machine(void *arg)
 	config.frames = arena_alloc(&engine->arena, config.nr_frames * GW_PAGE_SIZE);
 	config.core = arena_alloc(&engine->arena, config.core_size);
 	engine->world.core = engine->core;
+	engine->world.scenario = scenario;
 	engine->world.data = arena_alloc(&engine->arena, scenario->data_size);
 	setup->err = engine->core->machine_create(&config, &engine->world.machine);
 	if (setup->err)

@@ -8,8 +8,10 @@
 
 /* ---- The list -------------------------------------------------------------------------------------- */
 
-static const struct gw_scenario *const scenarios[] = {
-#define X(name) &name,
+static const struct {
+	const char *name, *text, *end;
+} scenarios[] = {
+#define X(symbol, name) { name, symbol, symbol##_end },
 	SCENARIOS(X)
 #undef X
 };
@@ -21,14 +23,20 @@ size_t gw_nr_scenarios(void)
 
 const struct gw_scenario *gw_scenario(size_t nth)
 {
-	return nth < ARRAY_SIZE(scenarios) ? scenarios[nth] : NULL;
+	char error[256];
+
+	if (nth >= ARRAY_SIZE(scenarios))
+		return NULL;
+	return gw_scenario_parse(scenarios[nth].text,
+				 (size_t)(scenarios[nth].end - scenarios[nth].text), NULL, error,
+				 sizeof(error));
 }
 
 const struct gw_scenario *gw_scenario_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
-		if (!strcmp(scenarios[i]->name, name))
-			return scenarios[i];
+		if (!strcmp(scenarios[i].name, name))
+			return gw_scenario(i);
 	return NULL;
 }
 

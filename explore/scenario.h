@@ -14,8 +14,12 @@
 #include "compiler.h"
 #include "explored.h"
 
+struct scenario_task;
+
 struct world {
 	const struct gw_core *core;
+	const struct gw_scenario *scenario;
+	const struct scenario_task *task; /* who runs; NULL: set-up or check */
 	struct machine *machine;
 	void *data; /* scenario->data_size bytes, zero before set-up */
 };
@@ -46,6 +50,7 @@ struct gw_scenario {
 	int migrate_passes, migrate_batch;
 	uint64_t seed;
 	unsigned int step_bound;
+	bool no_poison;	      /* freed frames keep what was in them */
 	bool early_callbacks; /* RCU callbacks may run whenever a grace period is over; else at the end */
 	size_t data_size;
 
@@ -59,6 +64,8 @@ struct gw_scenario {
 	 * the consequence.  May be NULL.
 	 */
 	void (*check)(struct world *world);
+
+	struct scenario_text *text; /* what it was read from; NULL: it is written in C */
 };
 
 /* What must hold does not: ends the execution, from a task, set-up or check. */

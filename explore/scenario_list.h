@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario_list.h - the scenarios of this program; each is one folder of races/ */
+/* scenario_list.h - the scenarios of this program; each is the race.gw of one folder of races/ */
 #pragma once
 
-#include "scenario.h"
+#define SCENARIOS(X) X(race_2010_exec_tempstack, "2010-exec-tempstack")
 
-#define SCENARIOS(X) X(race_2010_exec_tempstack)
-
-#define X(name) extern const struct gw_scenario name;
+#define X(symbol, name) extern const char symbol[], symbol##_end[];
 SCENARIOS(X)
 #undef X

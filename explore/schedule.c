@@ -6,6 +6,7 @@
  *
  *	godwit-schedule 1
  *	scenario 2010-exec-tempstack
+ *	scenario-text 5f1e0c2b93a4d870
  *	without skip-temporary-stack
  *	step-bound 20000
  *	strategy random
@@ -25,6 +26,8 @@
  */
 #include "schedule.h"
 
+#include "scenario_text.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -38,8 +41,11 @@ struct gw_schedule *schedule_create(const struct gw_scenario *scenario)
 {
 	struct gw_schedule *schedule = calloc(1, sizeof(*schedule));
 
-	if (schedule)
-		schedule->scenario = scenario;
+	if (!schedule)
+		return NULL;
+	schedule->scenario = scenario;
+	if (scenario)
+		gw_scenario_get(scenario);
 	return schedule;
 }
 
@@ -47,6 +53,7 @@ void gw_schedule_free(struct gw_schedule *schedule)
 {
 	if (!schedule)
 		return;
+	gw_scenario_put(schedule->scenario);
 	free(schedule->runs);
 	free(schedule);
 }
@@ -133,10 +140,20 @@ static void print_guards(FILE *out, uint64_t guards_off)
 	fputc('\n', out);
 }
 
+/* One that is text may change: a schedule belongs to the text that it was made with. */
+static void print_scenario(FILE *out, const struct gw_scenario *scenario)
+{
+	const char *path = gw_scenario_path(scenario);
+
+	fprintf(out, "scenario %s\n", path ? path : scenario->name);
+	if (scenario->text)
+		fprintf(out, "scenario-text %016" PRIx64 "\n", scenario->text->hash);
+}
+
 static void print_header(FILE *out, const struct gw_schedule *schedule)
 {
 	fprintf(out, "godwit-schedule %d\n", FORMAT_VERSION);
-	fprintf(out, "scenario %s\n", schedule->scenario->name);
+	print_scenario(out, schedule->scenario);
 	print_guards(out, schedule->guards_off);
 	fprintf(out, "step-bound %u\n", schedule->step_bound);
 	if (schedule->strategy[0])
@@ -183,7 +200,7 @@ struct parser {
 	struct gw_schedule *schedule;
 	unsigned int line;
 	char *words; /* what is left of this line */
-	bool has_version, has_state;
+	bool has_version, has_state, has_text;
 	char *error;
 	size_t error_size;
 };
@@ -269,13 +286,37 @@ static bool parse_guards(struct parser *parser)
 	}
 }
 
+/* The rest of the line, as a path may have blanks. */
 static bool parse_scenario(struct parser *parser)
 {
-	const char *name = next_word(parser);
+	const char *name = parser->words + strspn(parser->words, " \t");
+	struct gw_schedule *schedule = parser->schedule;
+	char error[400];
 
-	parser->schedule->scenario = gw_scenario_find(name);
-	if (!parser->schedule->scenario)
-		return reject(parser, "there is no scenario '%s'", name);
+	parser->words += strlen(parser->words);
+	gw_scenario_put(schedule->scenario);
+	if (gw_scenario_is_path(name)) {
+		schedule->scenario = gw_scenario_load(name, error, sizeof(error));
+		return schedule->scenario || reject(parser, "%s", error);
+	}
+	schedule->scenario = gw_scenario_find(name);
+	return schedule->scenario || reject(parser, "there is no scenario '%s'", name);
+}
+
+static bool parse_scenario_text(struct parser *parser)
+{
+	const struct gw_scenario *scenario = parser->schedule->scenario;
+	uint64_t hash;
+
+	if (!parse_number(parser, "scenario-text", next_word(parser), 16, UINT64_MAX, &hash))
+		return false;
+	if (!scenario || !scenario->text)
+		return reject(parser, "a scenario that is text must be named above");
+	if (hash != scenario->text->hash)
+		return reject(parser, "the scenario %s has changed since the schedule was made",
+			      gw_scenario_path(scenario) ? gw_scenario_path(scenario)
+							 : scenario->name);
+	parser->has_text = true;
 	return true;
 }
 
@@ -340,6 +381,8 @@ static bool parse_header_or_run(struct parser *parser, const char *word)
 
 	if (!strcmp(word, "scenario"))
 		return parse_scenario(parser);
+	if (!strcmp(word, "scenario-text"))
+		return parse_scenario_text(parser);
 	if (!strcmp(word, "without"))
 		return parse_guards(parser);
 	if (!strcmp(word, "message"))
@@ -399,6 +442,8 @@ static bool check_complete(struct parser *parser)
 		return reject(parser, "the file is empty");
 	if (!parser->schedule->scenario)
 		return reject(parser, "the schedule names no scenario");
+	if (gw_scenario_path(parser->schedule->scenario) && !parser->has_text)
+		return reject(parser, "the schedule lacks the line scenario-text");
 	if (!parser->has_state)
 		return reject(parser, "the schedule has no state to end in");
 	if (!parser->schedule->nr_runs)

@@ -22,15 +22,32 @@ extern "C" {
 
 struct gw_scenario;
 
+/*
+ * Those who get a scenario have a reference, to be put.  It is not written to after it was made,
+ * but references are counted without a lock.  NULL: out of memory, or there is none of this name.
+ */
 size_t gw_nr_scenarios(void);
 const struct gw_scenario *gw_scenario(size_t nth);
-/* NULL: there is none of this name. */
 const struct gw_scenario *gw_scenario_find(const char *name);
+/*
+ * A scenario as text; docs/scenarios.md has the language.  NULL: @error says what is wrong, as
+ * FILE:LINE:COLUMN: and a sentence.  @path is for messages and schedules; NULL: it is built in.
+ */
+const struct gw_scenario *gw_scenario_parse(const char *text, size_t len, const char *path,
+					    char *error, size_t error_size);
+const struct gw_scenario *gw_scenario_load(const char *path, char *error, size_t error_size);
+/* Is @name that of a file?  It has a slash or ends in .gw; the others are built in. */
+bool gw_scenario_is_path(const char *name);
+void gw_scenario_get(const struct gw_scenario *scenario);
+void gw_scenario_put(const struct gw_scenario *scenario); /* or NULL */
+
+/* The file that it was read from; NULL: none. */
+const char *gw_scenario_path(const struct gw_scenario *scenario);
 const char *gw_scenario_name(const struct gw_scenario *scenario);
 const char *gw_scenario_summary(const struct gw_scenario *scenario);
 /* The guards that the scenario is about: bits GW_GUARD_x. */
 uint64_t gw_scenario_guards(const struct gw_scenario *scenario);
-/* Words of the violation that must show without those guards; another one is not the find. */
+/* Words of the violation that must show without those guards, not another; NULL: any. */
 const char *gw_scenario_breaks(const struct gw_scenario *scenario);
 
 #define GW_SCENARIO_TASKS_MAX 8

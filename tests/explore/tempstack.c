@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * 2010-exec-tempstack - exec moves its stack between the two walks of a migration
+ * tempstack.c - races/2010-exec-tempstack/race.gw as a scenario in C
+ *
+ * An example of the interface, for what text cannot say, and a second way to the same search: it
+ * must come to the same number of traces.
  *
  *	E: execve				M: migration of all pages
  *						lock the page
@@ -24,54 +27,21 @@
  * Linux a8bef8ff6ea1 ("mm: migration: avoid race between shift_arg_pages() and rmap_walk() during
  * migration by not migrating temporary stacks"), 2.6.35.
  */
-#include "scenario_list.h"
+#include "tempstack.h"
 
-#include <elf.h>
-#include <string.h>
+#include "tiny_program.h"
 
-#define PROGRAM_BASE 0x400000ul
-#define STACK_SEED   1
+#define STACK_SEED 1
 
 struct tempstack {
 	struct mapping *program;
 	struct gw_exec exec;
 };
 
-/* ---- The program ------------------------------------------------------------------------------------- */
-
-/* exit(0), which nobody runs: the race is over before the first instruction. */
-static const struct program {
-	Elf64_Ehdr header;
-	Elf64_Phdr segments[2];
-	unsigned char code[9];
-} program = {
-	.header = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			     EV_CURRENT },
-		.e_type = ET_EXEC,
-		.e_machine = EM_X86_64,
-		.e_version = EV_CURRENT,
-		.e_entry = PROGRAM_BASE + offsetof(struct program, code),
-		.e_phoff = offsetof(struct program, segments),
-		.e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 2,
-	},
-	.segments = {
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = PROGRAM_BASE,
-		  .p_filesz = sizeof(struct program), .p_memsz = sizeof(struct program),
-		  .p_align = GW_PAGE_SIZE },
-		{ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W },
-	},
-	.code = { 0x31, 0xff, 0xb8, 0x3c, 0x00, 0x00, 0x00, 0x0f, 0x05 },
-};
-
-static const struct memory_file program_file = { .bytes = &program, .size = sizeof(program) };
-
 static void setup(struct world *world)
 {
 	struct tempstack *race = world->data;
-	int err = memory_file_map(world, &program_file, "/bin/true", &race->program);
+	int err = memory_file_map(world, &tiny_program, "/bin/true", &race->program);
 
 	scenario_expect(err == 0, "the program's file: error %d", err);
 }
@@ -133,7 +103,7 @@ static void touch_stack(struct world *world)
 			(unsigned long long)argc);
 }
 
-const struct gw_scenario race_2010_exec_tempstack = {
+const struct gw_scenario tempstack_in_c = {
 	.name = "2010-exec-tempstack",
 	.summary = "exec moves its stack between the two walks of a migration",
 	.guards = 1ull << GW_GUARD_skip_temporary_stack,

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario_text.h - a scenario that was read from text
+ *
+ * scenario_text.c reads it, scenario_words.c cuts its lines into words, scenario_run.c runs it.
+ * Once read it is constant; what its operations keep while they run lies in world->data.
+ * docs/scenarios.md has the language.
+ */
+#pragma once
+
+#include "scenario.h"
+
+#define PROCESSES_MAX 8
+#define FILES_MAX     4
+#define LABELS_MAX    32
+#define ARGS_MAX      16
+#define WANTED_MAX    8
+
+/* Where an operation stands. */
+#define IN_SETUP  (-1)
+#define IN_EXPECT (-2) /* after the race; tasks have the numbers from 0 */
+#define NOWHERE	  (-3)
+
+/* The operations: who may run them, how they can end, and how they are written. */
+#define OPERATIONS(X)                                                                              \
+	X(BRK, "brk", AT_ALL, MAY_FAIL, "brk LENGTH")                                              \
+	X(COPY_FROM, "copy_from", AT_ALL, MAY_FAIL | HAS_VALUE, "copy_from ADDRESS")               \
+	X(COPY_TO, "copy_to", AT_ALL, MAY_FAIL, "copy_to ADDRESS VALUE")                           \
+	X(COUNTER, "counter", AT_EXPECT, HAS_VALUE, "counter NAME")                                \
+	X(EXEC, "exec", AT_SETUP | AT_TASK, MAY_FAIL,                                              \
+	  "exec [randomized] PROGRAM [ARGUMENT[*N]]...")                                           \
+	X(EXIT, "exit", AT_TASK, 0, "exit")                                                        \
+	X(FAULT, "fault", AT_ALL, MAY_FAULT, "fault ADDRESS read|write|exec")                      \
+	X(FREE_FRAMES, "free-frames", AT_EXPECT, HAS_VALUE, "free-frames")                         \
+	X(LOAD, "load", AT_ALL, MAY_FAULT | HAS_VALUE, "load ADDRESS")                             \
+	X(MIGRATE, "migrate", AT_ALL, MAY_FAIL | HAS_VALUE,                                        \
+	  "migrate all | migrate ADDRESS LENGTH, and async, sync-light or sync")                   \
+	X(MMAP, "mmap", AT_ALL, MAY_FAIL | HAS_VALUE,                                              \
+	  "[LABEL =] mmap LENGTH PERMISSIONS [file NAME [OFFSET]] [at|fixed|noreplace ADDRESS] "   \
+	  "[growsdown] [noreserve]")                                                               \
+	X(MPROTECT, "mprotect", AT_ALL, MAY_FAIL, "mprotect ADDRESS LENGTH PERMISSIONS")           \
+	X(MUNMAP, "munmap", AT_ALL, MAY_FAIL, "munmap ADDRESS LENGTH")                             \
+	X(RSS, "rss", AT_EXPECT, HAS_VALUE, "rss")                                                 \
+	X(STORE, "store", AT_ALL, MAY_FAULT, "store ADDRESS VALUE")                                \
+	X(VMAS, "vmas", AT_EXPECT, HAS_VALUE, "vmas")
+
+#define AT_SETUP  1
+#define AT_TASK	  2
+#define AT_EXPECT 4
+#define AT_ALL	  (AT_SETUP | AT_TASK | AT_EXPECT)
+
+#define MAY_FAIL  1 /* with an errno */
+#define MAY_FAULT 2 /* as an access */
+#define HAS_VALUE 4
+
+enum operation_code {
+#define X(id, name, where, ends, syntax) OP_##id,
+	OPERATIONS(X)
+#undef X
+		NR_OPERATIONS
+};
+
+struct address {
+	enum { ADDRESS_NUMBER, ADDRESS_LABEL, ADDRESS_SP, ADDRESS_ENTRY, ADDRESS_BRK } base;
+	int label;
+	unsigned long offset;
+};
+
+/* One way in which an operation may end. */
+struct wanted {
+	enum wanted_kind { WANTED_ANY, WANTED_OK, WANTED_VALUE, WANTED_ERRNO, WANTED_FAULT } kind;
+	uint64_t low, high; /* values; the errno or the fault is @low */
+};
+
+struct operation {
+	struct operation *next;
+	enum operation_code code;
+	int process; /* -1: none */
+	unsigned int line, column;
+	const char *words; /* as written, for messages */
+
+	struct address address;
+	unsigned long len; /* bytes */
+	uint64_t value;
+	int prot, map_flags, file, label; /* -1: no file, no label */
+	unsigned long pgoff;
+	enum gw_access access;
+	enum gw_migrate_mode mode;
+	enum gw_counter counter;
+	bool everything; /* migrate all */
+	bool randomize;
+	const char *argv[ARGS_MAX];
+	int argc;
+
+	struct wanted wanted[WANTED_MAX];
+	int nr_wanted;
+};
+
+/* The operations of set-up, of a task, or of what is expected, in order. */
+struct section {
+	int where;
+	int process; /* of operations that name none; -1: the only one */
+	struct operation *first, **last;
+	unsigned int uses;   /* bit p: process p */
+	unsigned int exited; /* of these, at the end */
+};
+
+struct text_process {
+	const char *name;
+	bool before_exec; /* has no address space to begin with */
+	int made_by;	  /* who makes its address space: IN_SETUP, a task, NOWHERE yet */
+	int exec_by;	  /* who gave it a program */
+	const struct operation *exec;
+	int nr_users; /* tasks that hold a reference when the race begins */
+};
+
+struct text_file {
+	const char *name;
+	struct memory_file content;
+};
+
+struct text_label {
+	const char *name;
+	int made_by;
+};
+
+struct scenario_text {
+	struct gw_scenario scenario;
+	unsigned int refs;
+	uint64_t hash;	  /* of the text */
+	const char *path; /* NULL: built in */
+	struct text_block *blocks;
+
+	struct text_process processes[PROCESSES_MAX];
+	struct text_file files[FILES_MAX];
+	struct text_label labels[LABELS_MAX];
+	int nr_processes, nr_files, nr_labels, nr_tasks;
+	bool has_exec;
+	struct section setup, expect, tasks[SCENARIO_TASKS_MAX];
+};
+
+/* Memory that lives as long as @text, zeroed.  NULL: out of memory */
+void *text_alloc(struct scenario_text *text, size_t size) __must_check;
+char *text_strndup(struct scenario_text *text, const char *from, size_t len) __must_check;
+
+/* scenario_run.c: fill in the functions and data_size of text->scenario. */
+void scenario_text_bind(struct scenario_text *text);
