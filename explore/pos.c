@@ -39,7 +39,7 @@ static bool pos_begin(void *state, struct explored *x, uint64_t execution)
 
 static void draw_missing(struct pos *pos, struct explored *x)
 {
-	for (int task = 0; task < PENDING_MAX; task++) {
+	for (int task = 0; task < explored_nr_runners(x); task++) {
 		if (pos->drawn >> task & 1 || !explored_next(x, task))
 			continue;
 		pos->priority[task] = prng_next(&pos->prng);
@@ -73,7 +73,7 @@ static int pos_pick(void *state, struct explored *x, uint32_t runnable)
 
 	draw_missing(pos, x);
 	best = highest(pos, x, runnable);
-	for (int task = 0; task < PENDING_MAX; task++) {
+	for (int task = 0; task < explored_nr_runners(x); task++) {
 		const struct explored_step *next = explored_next(x, task);
 
 		if (!next || task == best || steps_conflict(next, explored_next(x, best)))
