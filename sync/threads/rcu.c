@@ -30,14 +30,14 @@
  */
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
-#define reader_enter() urcu_memb_read_lock()
-#define reader_leave() urcu_memb_read_unlock()
+#define reader_enter()	    urcu_memb_read_lock()
+#define reader_leave()	    urcu_memb_read_unlock()
 #define order_release(addr) __tsan_release(addr)
 #define order_acquire(addr) __tsan_acquire(addr)
 #else
 #include <urcu/static/urcu-memb.h>
-#define reader_enter() _urcu_memb_read_lock()
-#define reader_leave() _urcu_memb_read_unlock()
+#define reader_enter()	    _urcu_memb_read_lock()
+#define reader_leave()	    _urcu_memb_read_unlock()
 #define order_release(addr) ((void)(addr))
 #define order_acquire(addr) ((void)(addr))
 #endif
@@ -45,7 +45,7 @@
 /* A batch waits this long for company, so that one grace period serves many callbacks ... */
 #define BATCH_WAIT_NS 10000000
 /* ... unless there are so many. */
-#define BATCH_ENOUGH 512
+#define BATCH_ENOUGH  512
 
 /* struct rcu_head of sync_types.h, from this side. */
 struct threads_rcu_head {

@@ -63,10 +63,11 @@ static void print_auxv(void)
 		unsigned long type;
 		const char *name;
 	} values[] = {
-		{ AT_PAGESZ, "AT_PAGESZ" }, { AT_CLKTCK, "AT_CLKTCK" }, { AT_PHENT, "AT_PHENT" },
-		{ AT_PHNUM, "AT_PHNUM" },   { AT_BASE, "AT_BASE" },	{ AT_FLAGS, "AT_FLAGS" },
-		{ AT_SECURE, "AT_SECURE" }, { AT_HWCAP, "AT_HWCAP" },	{ AT_HWCAP2, "AT_HWCAP2" },
-		{ AT_MINSIGSTKSZ, "AT_MINSIGSTKSZ" },
+		{ AT_PAGESZ, "AT_PAGESZ" }, { AT_CLKTCK, "AT_CLKTCK" },
+		{ AT_PHENT, "AT_PHENT" },   { AT_PHNUM, "AT_PHNUM" },
+		{ AT_BASE, "AT_BASE" },	    { AT_FLAGS, "AT_FLAGS" },
+		{ AT_SECURE, "AT_SECURE" }, { AT_HWCAP, "AT_HWCAP" },
+		{ AT_HWCAP2, "AT_HWCAP2" }, { AT_MINSIGSTKSZ, "AT_MINSIGSTKSZ" },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {

@@ -45,7 +45,8 @@ static unsigned long checksum(const unsigned char *at, size_t len)
 
 static unsigned char *area(size_t len)
 {
-	unsigned char *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *at =
+		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED)
 		exit(2);
@@ -55,7 +56,9 @@ static unsigned char *area(size_t len)
 static void whole(int fd)
 {
 	unsigned char *from = area(BIG + PAGE), *to = area(BIG + PAGE);
-	struct iovec in[3] = { { to + 3, 1000000 }, { to + 1500000, 1 }, { to + 1500001, 1500000 } };
+	struct iovec in[3] = { { to + 3, 1000000 },
+			       { to + 1500000, 1 },
+			       { to + 1500001, 1500000 } };
 
 	fill(from, BIG + PAGE, 1);
 	check("write", write(fd, from + 17, BIG));

@@ -54,15 +54,20 @@ static void report(const char *what, uintptr_t at, uintptr_t base)
 static void arithmetic(void)
 {
 	TRY("divide by zero", at_div, 0,
-	    __asm__ volatile("at_div: divl %%ecx" : : "a"(1), "c"(0), "d"(0)));
+	    __asm__ volatile("at_div: divl %%ecx"
+			     :
+			     : "a"(1), "c"(0), "d"(0)));
 	TRY("quotient too large", at_div2, 0,
-	    __asm__ volatile("at_div2: divl %%ecx" : : "a"(1), "c"(1), "d"(5)));
+	    __asm__ volatile("at_div2: divl %%ecx"
+			     :
+			     : "a"(1), "c"(1), "d"(5)));
 	feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW);
-	TRY("SSE divide by zero", at_sse, 0,
-	    double one = 1, zero = 0; __asm__ volatile("at_sse: divsd %1, %0" : "+x"(one) : "x"(zero)));
+	TRY("SSE divide by zero", at_sse, 0, double one = 1, zero = 0;
+	    __asm__ volatile("at_sse: divsd %1, %0"
+			     : "+x"(one)
+			     : "x"(zero)));
 	feenableexcept(FE_DIVBYZERO);
-	TRY("x87 divide by zero", at_x87, 0,
-	    __asm__ volatile("fld1; fldz; fdivrp; at_x87: fwait"));
+	TRY("x87 divide by zero", at_x87, 0, __asm__ volatile("fld1; fldz; fdivrp; at_x87: fwait"));
 	fedisableexcept(FE_ALL_EXCEPT);
 	feclearexcept(FE_ALL_EXCEPT);
 	__asm__ volatile("fninit");
@@ -75,7 +80,10 @@ static void instructions(void)
 	TRY("port", at_in, 0, __asm__ volatile("at_in: inb $0x80, %%al" : : : "eax"));
 	TRY("breakpoint", at_int3, 0, __asm__ volatile("int3; at_int3: nop"));
 	TRY("single step", at_step, 0,
-	    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; at_step: nop" : : : "memory"));
+	    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; at_step: nop"
+			     :
+			     :
+			     : "memory"));
 }
 
 static void addresses(void)
@@ -85,17 +93,35 @@ static void addresses(void)
 
 	munmap(hole, 4096);
 	TRY("load from none", at_load, none,
-	    __asm__ volatile("at_load: movb 17(%0), %%al" : : "r"(none) : "eax"));
+	    __asm__ volatile("at_load: movb 17(%0), %%al"
+			     :
+			     : "r"(none)
+			     : "eax"));
 	TRY("store to none", at_store, none,
-	    __asm__ volatile("at_store: movb $1, 4099(%0)" : : "r"(none) : "memory"));
+	    __asm__ volatile("at_store: movb $1, 4099(%0)"
+			     :
+			     : "r"(none)
+			     : "memory"));
 	TRY("load from nothing", at_hole, hole,
-	    __asm__ volatile("at_hole: movb (%0), %%al" : : "r"(hole) : "eax"));
+	    __asm__ volatile("at_hole: movb (%0), %%al"
+			     :
+			     : "r"(hole)
+			     : "eax"));
 	TRY("store to nothing", at_hole2, hole,
-	    __asm__ volatile("at_hole2: movb $1, (%0)" : : "r"(hole) : "memory"));
+	    __asm__ volatile("at_hole2: movb $1, (%0)"
+			     :
+			     : "r"(hole)
+			     : "memory"));
 	TRY("not canonical", at_canon, 0,
-	    __asm__ volatile("at_canon: movb (%0), %%al" : : "r"(1ul << 63) : "eax"));
+	    __asm__ volatile("at_canon: movb (%0), %%al"
+			     :
+			     : "r"(1ul << 63)
+			     : "eax"));
 	TRY("into the kernel", at_kernel, -4096ul,
-	    __asm__ volatile("at_kernel: movb (%0), %%al" : : "r"(-4096ul) : "eax"));
+	    __asm__ volatile("at_kernel: movb (%0), %%al"
+			     :
+			     : "r"(-4096ul)
+			     : "eax"));
 	munmap(none, 8192);
 }
 
@@ -107,9 +133,15 @@ static void straddling(void)
 	mprotect(two + 4096, 4096, PROT_NONE);
 	two[4095] = 9;
 	TRY("straddling load", at_straddle, two,
-	    __asm__ volatile("at_straddle: movq 4092(%0), %%rax" : : "r"(two) : "rax"));
+	    __asm__ volatile("at_straddle: movq 4092(%0), %%rax"
+			     :
+			     : "r"(two)
+			     : "rax"));
 	TRY("straddling store", at_straddle2, two,
-	    __asm__ volatile("at_straddle2: movq %%rax, 4092(%0)" : : "r"(two) : "memory"));
+	    __asm__ volatile("at_straddle2: movq %%rax, 4092(%0)"
+			     :
+			     : "r"(two)
+			     : "memory"));
 	printf("nothing was stored: %d\n", two[4095] == 9);
 	munmap(two, 8192);
 }

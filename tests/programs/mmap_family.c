@@ -183,10 +183,10 @@ static void program_break(void)
 	printf("old contents are gone: %d\n", *at == 0);
 	check("brk to 0", brk((void *)1));
 	printf("and stayed: %d\n", sbrk(0) == start + 11 * PAGE);
-	check("a mapping in the way", mmap(start + 20 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE,
-					   -1, 0) == MAP_FAILED
-					      ? -1
-					      : 0);
+	check("a mapping in the way",
+	      mmap(start + 20 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED
+		      ? -1
+		      : 0);
 	check("brk into it", brk(start + 21 * PAGE));
 	munmap(start + 20 * PAGE, PAGE);
 	check("brk back", brk(start));

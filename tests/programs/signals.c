@@ -154,10 +154,9 @@ static void alternate_stack(void)
 {
 	stack_t stack = { .ss_sp = altstack, .ss_size = sizeof(altstack) }, old;
 
-	printf("too small: %s\n",
-	       sigaltstack(&(stack_t){ .ss_sp = altstack, .ss_size = 100 }, NULL)
-		       ? strerrorname_np(errno)
-		       : "?");
+	printf("too small: %s\n", sigaltstack(&(stack_t){ .ss_sp = altstack, .ss_size = 100 }, NULL)
+					  ? strerrorname_np(errno)
+					  : "?");
 	sigaltstack(&stack, NULL);
 	install(SIGUSR1, use_altstack, SA_ONSTACK);
 	install(SIGUSR2, use_altstack, SA_ONSTACK);
@@ -260,18 +259,17 @@ static void registers(void)
 
 	install(SIGUSR1, clobber, 0);
 	__asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(mxcsr_before), "=m"(control_before));
-	__asm__ volatile("movq %[b], %%xmm0; movq 8+%[b], %%xmm1; movq 16+%[b], %%xmm7;"
-			 "movq 24+%[b], %%xmm15; movq $0x1234, %%r12; movq $0x5678, %%r15;"
-			 "movq $0x9abc, %%rbx; std; syscall; pushfq; popq %%r11; cld;"
-			 "shrq $10, %%r11; andq $1, %%r11;"
-			 "movq %%xmm0, %[a]; movq %%xmm1, 8+%[a]; movq %%xmm7, 16+%[a];"
-			 "movq %%xmm15, 24+%[a]; movq %%r12, %[r12]; movq %%r15, %[r15];"
-			 "movq %%rbx, %[rbx]"
-			 : "+a"(result), [a] "=m"(after), [r12] "=m"(r12), [r15] "=m"(r15),
-			   [rbx] "=m"(rbx)
-			 : "D"(pid), "S"(number), [b] "m"(before)
-			 : "rcx", "r11", "r12", "r15", "rbx", "xmm0", "xmm1", "xmm7", "xmm15",
-			   "memory");
+	__asm__ volatile(
+		"movq %[b], %%xmm0; movq 8+%[b], %%xmm1; movq 16+%[b], %%xmm7;"
+		"movq 24+%[b], %%xmm15; movq $0x1234, %%r12; movq $0x5678, %%r15;"
+		"movq $0x9abc, %%rbx; std; syscall; pushfq; popq %%r11; cld;"
+		"shrq $10, %%r11; andq $1, %%r11;"
+		"movq %%xmm0, %[a]; movq %%xmm1, 8+%[a]; movq %%xmm7, 16+%[a];"
+		"movq %%xmm15, 24+%[a]; movq %%r12, %[r12]; movq %%r15, %[r15];"
+		"movq %%rbx, %[rbx]"
+		: "+a"(result), [a] "=m"(after), [r12] "=m"(r12), [r15] "=m"(r15), [rbx] "=m"(rbx)
+		: "D"(pid), "S"(number), [b] "m"(before)
+		: "rcx", "r11", "r12", "r15", "rbx", "xmm0", "xmm1", "xmm7", "xmm15", "memory");
 	__asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(mxcsr_after), "=m"(control_after));
 	printf("result %ld, vectors kept %d, general kept %d, control words kept %d\n", result,
 	       memcmp(before, after, sizeof(before)) == 0,

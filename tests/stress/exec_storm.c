@@ -43,10 +43,20 @@ static void compose_headers(unsigned char *page)
 		.e_phnum = 3,
 	};
 	Elf64_Phdr phdrs[3] = {
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0, .p_vaddr = TEXT,
-		  .p_filesz = 2 * PAGE, .p_memsz = 2 * PAGE, .p_align = PAGE },
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 2 * PAGE, .p_vaddr = DATA,
-		  .p_filesz = 1000, .p_memsz = (1 + BSS_PAGES) * PAGE, .p_align = PAGE },
+		{ .p_type = PT_LOAD,
+		  .p_flags = PF_R | PF_X,
+		  .p_offset = 0,
+		  .p_vaddr = TEXT,
+		  .p_filesz = 2 * PAGE,
+		  .p_memsz = 2 * PAGE,
+		  .p_align = PAGE },
+		{ .p_type = PT_LOAD,
+		  .p_flags = PF_R | PF_W,
+		  .p_offset = 2 * PAGE,
+		  .p_vaddr = DATA,
+		  .p_filesz = 1000,
+		  .p_memsz = (1 + BSS_PAGES) * PAGE,
+		  .p_align = PAGE },
 		{ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W },
 	};
 
@@ -229,8 +239,8 @@ int main(int argc, char **argv)
 	rig_run(&rig);
 	rig_validate(&rig);
 	RIG_CHECK(exec->rounds > 0 && migrate->rounds > 0, "nothing was done");
-	RIG_CHECK(rig.guards_off ||
-			  rig.core->machine_counter(rig.machine, GW_COUNTER_migrate_skip_tmp_stack) > 0,
+	RIG_CHECK(rig.guards_off || rig.core->machine_counter(
+					    rig.machine, GW_COUNTER_migrate_skip_tmp_stack) > 0,
 		  "migration never met a stack that exec was building");
 	RIG_CHECK(rig.core->machine_counter(rig.machine, GW_COUNTER_pgmigrate_success) > 0,
 		  "no page was moved");

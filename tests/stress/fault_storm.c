@@ -142,11 +142,11 @@ static void do_store(struct part *part, unsigned long page)
 {
 	uint64_t value = prng_next(&part->worker->prng);
 	unsigned long offset = below(part, PAGE - sizeof(value) + 1);
-	enum gw_fault fault = core_of(part)->store(part->mm, addr_of(part, page) + offset, &value,
-						   sizeof(value));
+	enum gw_fault fault =
+		core_of(part)->store(part->mm, addr_of(part, page) + offset, &value, sizeof(value));
 
-	RIG_CHECK(fault == expected(part, page, PROT_WRITE),
-		  "store to page %lu (%d) ended with %d", page, part->prot[page], fault);
+	RIG_CHECK(fault == expected(part, page, PROT_WRITE), "store to page %lu (%d) ended with %d",
+		  page, part->prot[page], fault);
 	if (fault == GW_FAULT_DONE)
 		memcpy(part->shadow[page] + offset, &value, sizeof(value));
 }

@@ -119,9 +119,7 @@ struct worker *rig_add(struct rig *rig, const char *name, int cpu,
 	struct worker *worker = &rig->workers[rig->nr_workers];
 
 	RIG_CHECK(rig->nr_workers < RIG_WORKERS_MAX, "too many workers");
-	*worker = (struct worker){
-		.rig = rig, .name = name, .cpu = cpu, .run = run, .arg = arg
-	};
+	*worker = (struct worker){ .rig = rig, .name = name, .cpu = cpu, .run = run, .arg = arg };
 	prng_seed(&worker->prng, rig->seed * RIG_WORKERS_MAX + (uint64_t)rig->nr_workers);
 	rig->nr_workers++;
 	return worker;

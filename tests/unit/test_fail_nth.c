@@ -52,7 +52,8 @@ static enum gw_fault access_page(struct mm *mm, unsigned long addr, enum gw_acce
 	return access == GW_WRITE ? tlb_store(mm, addr, &byte, 1) : tlb_load(mm, addr, &byte, 1);
 }
 
-static void assert_page(struct mm *mm, unsigned long base, const struct fault_case *what, bool written)
+static void assert_page(struct mm *mm, unsigned long base, const struct fault_case *what,
+			bool written)
 {
 	unsigned char page[GW_PAGE_SIZE];
 
@@ -65,8 +66,8 @@ static void assert_page(struct mm *mm, unsigned long base, const struct fault_ca
 }
 
 /* One run; true when no allocation failed. */
-static bool run_fault(struct fixture *fixture, const struct fault_case *what,
-		      struct mapping *file, int nth)
+static bool run_fault(struct fixture *fixture, const struct fault_case *what, struct mapping *file,
+		      int nth)
 {
 	struct mm *mm = fixture->mm;
 	unsigned long base = fresh_base(nth);
@@ -74,7 +75,8 @@ static bool run_fault(struct fixture *fixture, const struct fault_case *what,
 	char before[FIXTURE_MAPS_SIZE], after[FIXTURE_MAPS_SIZE];
 	enum gw_fault fault;
 
-	assert_int_equal(fixture_mmap(mm, base, FILE_PAGES * GW_PAGE_SIZE, RW, flags, file, 0), base);
+	assert_int_equal(fixture_mmap(mm, base, FILE_PAGES * GW_PAGE_SIZE, RW, flags, file, 0),
+			 base);
 	if (what->before == READ_ONCE_BEFORE)
 		assert_page(mm, base, what, false);
 	fixture_maps(mm, before);
@@ -109,8 +111,9 @@ static void a_failed_fault_changes_nothing(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct fault_case *what = &cases[i];
-		struct mapping *file = what->file ? fixture_file(fixture, "/file", FILE_PAGES * GW_PAGE_SIZE)
-						  : NULL;
+		struct mapping *file =
+			what->file ? fixture_file(fixture, "/file", FILE_PAGES * GW_PAGE_SIZE)
+				   : NULL;
 		int nth = 1;
 
 		while (nth < SWEEP_MAX && !run_fault(fixture, what, file, nth))
@@ -130,7 +133,8 @@ static void a_failed_growth_leaves_the_stack(void **state)
 	int failures = 0;
 
 	assert_int_equal(fixture_mmap(mm, top - 2 * GW_PAGE_SIZE, 2 * GW_PAGE_SIZE, RW,
-				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, NULL, 0),
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, NULL,
+				      0),
 			 top - 2 * GW_PAGE_SIZE);
 	/* 3 MiB apart, so that each growth needs a page table as well. */
 	for (int nth = 1; nth < 30; nth++) {
@@ -185,10 +189,11 @@ static void map_for_migration(struct fixture *fixture, struct mapping *file)
 	unsigned char byte;
 
 	fixture_map_at(mm, MOVE_BASE, half, RW);
-	assert_int_equal(fixture_mmap(mm, MOVE_BASE + half, half, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
-			 MOVE_BASE + half);
-	assert_int_equal(fixture_mmap(mm, MOVE_BASE + 2 * half, half, PROT_READ, MAP_SHARED | MAP_FIXED,
-				      file, 0),
+	assert_int_equal(
+		fixture_mmap(mm, MOVE_BASE + half, half, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
+		MOVE_BASE + half);
+	assert_int_equal(fixture_mmap(mm, MOVE_BASE + 2 * half, half, PROT_READ,
+				      MAP_SHARED | MAP_FIXED, file, 0),
 			 MOVE_BASE + 2 * half);
 	for (unsigned long at = 0; at < half; at += GW_PAGE_SIZE)
 		assert_int_equal(tlb_load(mm, MOVE_BASE + 2 * half + at, &byte, 1), GW_FAULT_DONE);
@@ -212,7 +217,8 @@ static void a_failed_migration_leaves_pages_where_they_are(void **state)
 
 			stamp(fixture->mm, salt);
 			machine_fail_nth(fixture->machine, nth);
-			assert_int_equal(migrate_range(fixture->mm, 0, fixture->mm->task_size, &move), 0);
+			assert_int_equal(
+				migrate_range(fixture->mm, 0, fixture->mm->task_size, &move), 0);
 			machine_fail_nth(fixture->machine, 0);
 			fixture_assert_valid(fixture);
 			assert_stamps(fixture->mm, salt);
@@ -255,8 +261,8 @@ enum { STEP_MMAP, STEP_MUNMAP, STEP_MPROTECT, STEP_MIGRATE, STEP_STORE };
 static struct step choose(struct workload *work)
 {
 	static const int prots[] = { PROT_NONE, PROT_READ, RW, RW };
-	static const unsigned char kinds[] = { STEP_MMAP, STEP_MUNMAP, STEP_MPROTECT, STEP_MIGRATE,
-					       STEP_STORE, STEP_STORE, STEP_STORE, STEP_STORE };
+	static const unsigned char kinds[] = { STEP_MMAP,  STEP_MUNMAP, STEP_MPROTECT, STEP_MIGRATE,
+					       STEP_STORE, STEP_STORE,	STEP_STORE,    STEP_STORE };
 	struct prng *prng = &work->prng;
 	struct step step = { .kind = kinds[prng_below(prng, ARRAY_SIZE(kinds))] };
 
@@ -323,7 +329,8 @@ static void shadow_page(struct workload *work, const struct step *step, unsigned
 	unsigned char *shadow = work->shadow[step->page + i];
 
 	for (unsigned long at = 0; at < GW_PAGE_SIZE; at++)
-		shadow[at] = step->file ? fixture_file_byte((step->pgoff + i) * GW_PAGE_SIZE + at) : 0;
+		shadow[at] =
+			step->file ? fixture_file_byte((step->pgoff + i) * GW_PAGE_SIZE + at) : 0;
 }
 
 static void shadow_step(struct workload *work, const struct step *step)
@@ -360,7 +367,8 @@ static void assert_contents(struct workload *work)
 
 	for (unsigned long page = 0; page < WORK_PAGES; page++) {
 		unsigned char found[GW_PAGE_SIZE];
-		enum gw_fault fault = tlb_load(mm, WORK_BASE + page * GW_PAGE_SIZE, found, sizeof(found));
+		enum gw_fault fault =
+			tlb_load(mm, WORK_BASE + page * GW_PAGE_SIZE, found, sizeof(found));
 
 		if (work->prot[page] < 0) {
 			assert_int_equal(fault, GW_FAULT_MAPERR);
@@ -433,8 +441,8 @@ int main(void)
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_failed_migration_leaves_pages_where_they_are,
 						fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(a_workload_survives_failures_everywhere, fixture_setup,
-						fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_workload_survives_failures_everywhere,
+						fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
