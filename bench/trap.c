@@ -34,7 +34,7 @@ static int sample_host(void *arg, double *figure)
 static void measure(struct bench *bench, struct trap *trap, bool one_cpu)
 {
 	const struct bench_row call = { one_cpu ? "trap.syscall.one-cpu" : "trap.syscall.two-cpus",
-					"ns/call", "the host's getppid" };
+					"ns/call", "the host's getpid" };
 	const struct bench_row fault = { one_cpu ? "trap.fault.one-cpu" : "trap.fault.two-cpus",
 					 "ns/page", "the host's fault of a memfd's page" };
 

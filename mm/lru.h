@@ -9,6 +9,8 @@
 
 #include "folio.h"
 
+#define LRU_BATCH 32 /* folios that one hold of the lock is good for */
+
 enum lru_list {
 	LRU_ANON,
 	LRU_FILE,
@@ -30,7 +32,14 @@ void folio_add_lru(struct machine *machine, struct folio *folio);
  * => false, and nothing done, when it is not on a list
  */
 bool folio_isolate_lru(struct machine *machine, struct folio *folio);
+/*
+ * The same for @nr folios under one lock; those that are on no list are dropped from @folios.
+ * => how many are left there
+ */
+int folios_isolate_lru(struct machine *machine, struct folio **folios, int nr);
 /* Put an isolated folio back and drop the isolator's reference. */
 void folio_putback_lru(struct machine *machine, struct folio *folio);
+/* The same for every folio of @folios, linked by folio->lru. */
+void folios_putback_lru(struct machine *machine, struct list_head *folios);
 /* The last reference is gone: called by folio_put() alone. */
 void lru_remove_dying(struct machine *machine, struct folio *folio);

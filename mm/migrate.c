@@ -198,21 +198,21 @@ static void migrate_flags(struct folio *src, struct folio *dst)
 	atomic_fetch_or(&dst->flags, atomic_read(&src->flags) & kept);
 }
 
-static void put_back(struct migration *m, struct folio *src, struct folio *dst)
+/* @dst keeps the allocation's reference until it is on its LRU list. */
+static void put_back(struct migration *m, struct folio *src, struct folio *dst,
+		     struct list_head *done)
 {
 	struct anon_vma *anon_vma = dst->migrate.anon_vma;
 	bool was_mapped = dst->migrate.was_mapped;
 
 	migrate_flags(src, dst);
 	list_del(&src->lru);
-	list_del(&dst->lru);
-	folio_add_lru(m->machine, dst);
+	list_move_tail(&dst->lru, done);
 	if (was_mapped)
 		remove_migration_ptes(m->machine, src, dst);
 	if (anon_vma)
 		put_anon_vma(m->machine, anon_vma);
 	folio_unlock(dst);
-	folio_put(m->machine, dst); /* the allocation's */
 	folio_unlock(src);
 	folio_put(m->machine, src); /* the isolator's, the last */
 	m->migrate->nr_succeeded++;
@@ -248,6 +248,7 @@ static void copy_and_put_back(struct migration *m, struct list_head *sources,
 			      struct list_head *moved)
 {
 	struct folio *dst = list_first_entry(moved, struct folio, lru), *src;
+	struct list_head done = LIST_HEAD_INIT(done);
 
 	list_for_each_entry(src, sources, lru) {
 		folio_copy(m->machine, dst, src);
@@ -255,7 +256,8 @@ static void copy_and_put_back(struct migration *m, struct list_head *sources,
 	}
 	while (!list_empty(sources))
 		put_back(m, list_last_entry(sources, struct folio, lru),
-			 list_last_entry(moved, struct folio, lru));
+			 list_last_entry(moved, struct folio, lru), &done);
+	folios_putback_lru(m->machine, &done);
 }
 
 static void move_all(struct migration *m, int passes)
@@ -362,12 +364,7 @@ void migrate_pages(struct machine *machine, struct list_head *from, struct gw_mi
 
 void putback_movable_pages(struct machine *machine, struct list_head *folios)
 {
-	while (!list_empty(folios)) {
-		struct folio *folio = list_first_entry(folios, struct folio, lru);
-
-		list_del(&folio->lru);
-		folio_putback_lru(machine, folio);
-	}
+	folios_putback_lru(machine, folios);
 }
 
 /* ---- Collecting ---------------------------------------------------------------------------------------- */
@@ -378,9 +375,21 @@ struct collect {
 	unsigned long addr, end; /* what is left */
 	struct list_head folios;
 	int nr, max;
+	struct folio *found[LRU_BATCH]; /* mapped by the locked table, not isolated yet */
+	int nr_found;
 };
 
-/* The entry's own reference keeps the folio while its table is locked. */
+/* Isolate what has been found; the table is locked, so that the entries' references keep it. */
+static void isolate_found(struct collect *collect)
+{
+	int nr = folios_isolate_lru(collect->mm->machine, collect->found, collect->nr_found);
+
+	for (int i = 0; i < nr; i++)
+		list_add_tail(&collect->found[i]->lru, &collect->folios);
+	collect->nr += nr;
+	collect->nr_found = 0;
+}
+
 static void collect_pte(struct collect *collect, pte_t pte)
 {
 	struct machine *machine = collect->mm->machine;
@@ -389,10 +398,11 @@ static void collect_pte(struct collect *collect, pte_t pte)
 	if (!pte_present(pte))
 		return;
 	folio = pfn_folio(machine, pte_pfn(pte));
-	if (folio == machine->zero_folio || !folio_isolate_lru(machine, folio))
+	if (folio == machine->zero_folio)
 		return;
-	list_add_tail(&folio->lru, &collect->folios);
-	collect->nr++;
+	collect->found[collect->nr_found++] = folio;
+	if (collect->nr_found == LRU_BATCH || collect->nr + collect->nr_found == collect->max)
+		isolate_found(collect);
 }
 
 /* What collect_pte() will look at a little later.  Frames lie scattered, so their folios are cold. */
@@ -420,6 +430,7 @@ static void collect_table(struct collect *collect, unsigned long end)
 			prefetch_folio(collect->mm->machine, ptep_get(ptep + PREFETCH_AHEAD));
 		collect_pte(collect, ptep_get(ptep++));
 	}
+	isolate_found(collect);
 	pte_unmap_unlock(ptl);
 }
 

@@ -33,7 +33,7 @@ static double measure_syscall(unsigned long count)
 	double start = now();
 
 	for (unsigned long i = 0; i < count; i++)
-		syscall(SYS_getppid);
+		syscall(SYS_getpid);
 	return (now() - start) / (double)count;
 }
 
