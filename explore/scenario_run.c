@@ -22,7 +22,6 @@
 struct text_world {
 	struct mm *mms[PROCESSES_MAX];
 	struct gw_exec execs[PROCESSES_MAX];
-	unsigned long start_brk[PROCESSES_MAX];
 	struct mapping *files[FILES_MAX];
 	struct mapping *program;
 	unsigned long labels[LABELS_MAX];
@@ -170,8 +169,18 @@ static void judge(const struct world *world, const struct operation *op,
 
 /* ---- Operations ------------------------------------------------------------------------------------------ */
 
-static unsigned long address_of(const struct text_world *state, const struct operation *op)
+static unsigned long start_brk_of(const struct world *world, const struct operation *op)
 {
+	const struct text_world *state = world->data;
+	struct gw_mm_info info;
+
+	world->core->mm_info(state->mms[op->process], &info);
+	return info.start_brk;
+}
+
+static unsigned long address_of(const struct world *world, const struct operation *op)
+{
+	const struct text_world *state = world->data;
 	const struct address *address = &op->address;
 	unsigned long base = 0;
 
@@ -188,7 +197,7 @@ static unsigned long address_of(const struct text_world *state, const struct ope
 		base = state->execs[op->process].entry;
 		break;
 	case ADDRESS_BRK:
-		base = state->start_brk[op->process];
+		base = start_brk_of(world, op);
 		break;
 	}
 	return base + address->offset;
@@ -210,7 +219,6 @@ static struct ending run_exec(struct world *world, const struct operation *op)
 {
 	struct text_world *state = world->data;
 	struct gw_exec *exec = &state->execs[op->process];
-	struct gw_mm_info info;
 	int err;
 
 	*exec = (struct gw_exec){
@@ -229,8 +237,6 @@ static struct ending run_exec(struct world *world, const struct operation *op)
 	if (state->mms[op->process])
 		world->core->mm_put(state->mms[op->process]);
 	state->mms[op->process] = exec->mm;
-	world->core->mm_info(exec->mm, &info);
-	state->start_brk[op->process] = info.start_brk;
 	return ended(0);
 }
 
@@ -238,7 +244,7 @@ static struct ending run_mmap(struct world *world, const struct operation *op)
 {
 	struct text_world *state = world->data;
 	const struct gw_mmap args = {
-		.addr = address_of(state, op),
+		.addr = address_of(world, op),
 		.len = op->len,
 		.prot = op->prot,
 		.flags = op->map_flags,
@@ -262,7 +268,7 @@ static struct ending run_migrate(struct world *world, const struct operation *op
 	if (op->everything) {
 		err = world->core->migrate_all(world->machine, &migrate);
 	} else {
-		start = address_of(state, op);
+		start = address_of(world, op);
 		err = world->core->migrate_range(state->mms[op->process], start, start + op->len,
 						 &migrate);
 	}
@@ -273,7 +279,7 @@ static struct ending run_migrate(struct world *world, const struct operation *op
 static struct ending run_brk(struct world *world, const struct operation *op)
 {
 	struct text_world *state = world->data;
-	unsigned long wanted = state->start_brk[op->process] + op->len;
+	unsigned long wanted = start_brk_of(world, op) + op->len;
 
 	return ended(world->core->brk(state->mms[op->process], wanted) == wanted ? 0 : -ENOMEM);
 }
@@ -291,7 +297,7 @@ static struct ending run_access(struct world *world, const struct operation *op)
 	const struct gw_core *core = world->core;
 	struct text_world *state = world->data;
 	struct mm *mm = state->mms[op->process];
-	unsigned long addr = address_of(state, op);
+	unsigned long addr = address_of(world, op);
 	uint64_t value = 0;
 	enum gw_fault fault;
 
@@ -308,7 +314,7 @@ static struct ending run_copy(struct world *world, const struct operation *op)
 	const struct gw_core *core = world->core;
 	struct text_world *state = world->data;
 	struct mm *mm = state->mms[op->process];
-	unsigned long addr = address_of(state, op);
+	unsigned long addr = address_of(world, op);
 	uint64_t value = 0;
 	int err;
 
@@ -322,7 +328,7 @@ static struct ending run_change(struct world *world, const struct operation *op)
 {
 	struct text_world *state = world->data;
 	struct mm *mm = state->mms[op->process];
-	unsigned long addr = address_of(state, op);
+	unsigned long addr = address_of(world, op);
 
 	if (op->code == OP_MUNMAP)
 		return ended(world->core->munmap(mm, addr, op->len));

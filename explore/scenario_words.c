@@ -89,13 +89,26 @@ static const char *word_end(const struct word *word)
 	return word->at + word->len + (word->kind == WORD_STRING);
 }
 
+static bool check_bytes(struct reader *reader, const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		const struct word word = { .column = (unsigned int)i + 1 };
+		unsigned char c = (unsigned char)line[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return reject(reader, &word, "a control character, number %d", c);
+	}
+	return true;
+}
+
 bool read_line(struct reader *reader, const char *line, size_t len)
 {
 	const char *at = line, *end = line + len;
 	int nr = 0;
 
-	reader->line_at = line;
 	reader->next = reader->words;
+	if (!check_bytes(reader, line, len))
+		return false;
 	for (;;) {
 		struct word *word = &reader->words[nr];
 
@@ -104,8 +117,6 @@ bool read_line(struct reader *reader, const char *line, size_t len)
 		*word = (struct word){ WORD_END, at, 0, (unsigned int)(at - line) + 1 };
 		if (at == end || *at == '#')
 			return true;
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			return reject(reader, word, "a control character, number %d", *at);
 		if (nr == WORDS_MAX)
 			return reject(reader, word, "expected at most %d words in a line",
 				      WORDS_MAX);

@@ -20,7 +20,6 @@ struct reader {
 	struct scenario_text *text;
 	const char *path; /* for messages */
 	unsigned int line;
-	const char *line_at;		  /* its first byte */
 	struct word words[WORDS_MAX + 1]; /* the last is WORD_END */
 	const struct word *next;
 	struct section *section; /* NULL: at the top */
