@@ -20,15 +20,11 @@
 
 const struct benchmark bench_all[] = {
 	{ "copy", "memcpy of frames in random order: the limit of any migration", bench_copy },
-#ifdef GODWIT_HAS_CORE
 	{ "migrate", "moving pages in the library", bench_migrate },
 	{ "fault", "first touch of a page in the library", bench_fault },
 	{ "mmap", "mmap and munmap of a page in the library", bench_mmap },
-#endif
-#ifdef GODWIT_HAS_GUEST
 	{ "trap", "a guest's system call and its page fault", bench_trap },
 	{ "run", "a guest that computes", bench_run },
-#endif
 	{ NULL, NULL, NULL },
 };
 

@@ -12,25 +12,14 @@
 
 #include "run.h"
 
-/* A command whose sources are not part of this build is not offered. */
 static const struct command commands[] = {
-#ifdef GODWIT_HAS_GUEST
 	{ "run", "run a program while its pages migrate", cmd_run, RUN_STATUS_FAILED },
-#endif
-#ifdef GODWIT_HAS_EXPLORE
 	{ "explore", "run a scenario under one schedule after another", cmd_explore, EXIT_USAGE },
 	{ "replay", "run one schedule again, step by step", cmd_replay, EXIT_USAGE },
-#endif
-#ifdef GODWIT_HAS_RACES
 	{ "races", "historic races: list and run", cmd_races, EXIT_USAGE },
-#endif
-#ifdef GODWIT_HAS_CORE
 	{ "guards", "the protective measures that experiments switch off", cmd_guards, EXIT_USAGE },
-#endif
 	{ "bench", "measure, next to what the host can do", cmd_bench, EXIT_USAGE },
-#ifdef GODWIT_HAS_PLATFORM
 	{ "doctor", "what this host allows, and what it forbids", cmd_doctor, EXIT_USAGE },
-#endif
 };
 
 static const struct command *find_command(const char *name)

@@ -44,10 +44,6 @@ refuses() {
 	result "refused, and named: godwit $*"
 }
 
-offers() {
-	"$godwit" --help | grep -q "^  $1 "
-}
-
 # ---- godwit itself ----------------------------------------------------------------------------------
 
 try
@@ -93,12 +89,6 @@ done
 result 'bench --json: every key that is documented'
 
 # ---- run: options ------------------------------------------------------------------------------------
-
-if ! offers run; then
-	echo "ok $((nr + 1)) - run # SKIP this build has no runner"
-	echo "1..$((nr + 1))"
-	exit "$failures"
-fi
 
 refuses 125 'which program' run
 refuses 125 'which program' run --check --
