@@ -163,17 +163,19 @@ static void model_set(struct tlb *tlb, struct tlb_entry *slot, const struct tlb_
 
 	*slot = *entry;
 	if (nr != tlb->nr)
-		WRITE_ONCE(tlb->nr, nr);
+		smp_store_release(&tlb->nr, nr);
 }
 
 /*
  * A translation is filled under the lock of its table, and flushed for after a change under that
  * lock; its frame is freed later still.  So who flushes or frees sees a count that includes it, and
- * where the count is 0 there is nothing to look for.  Linux asks mm_cpumask(mm) for the same reason.
+ * where the count is 0 there is nothing to look for.  What was stored through a translation that is
+ * gone comes before the count that says so: release and acquire.  Linux asks mm_cpumask(mm) for the
+ * same reason.
  */
 static bool model_empty(const struct tlb *tlb)
 {
-	return READ_ONCE(tlb->nr) == 0;
+	return smp_load_acquire(&tlb->nr) == 0;
 }
 
 /* Give @pte's present value to CPU @cpu. */
