@@ -34,7 +34,7 @@ int history_init(struct history *history, const struct explored *x)
 	history->nr_slots = SLOTS_MIN;
 	history->max_objects = OBJECTS_MIN;
 	for (int task = 0; task < nr_tasks; task++) {
-		history->clocks[task] = calloc((size_t)max_steps, sizeof(unsigned short));
+		history->clocks[task] = calloc((size_t)max_steps, sizeof(unsigned int));
 		history->last_of_task[task] = -1;
 		if (!history->clocks[task])
 			return -ENOMEM;
@@ -167,7 +167,7 @@ bool ops_depend(const struct op *a, const struct op *b)
 static void join(struct history *history, int into, int from)
 {
 	for (int task = 0; task < history->nr_tasks; task++) {
-		unsigned short *clock = history->clocks[task];
+		unsigned int *clock = history->clocks[task];
 
 		if (clock[from] > clock[into])
 			clock[into] = clock[from];
@@ -237,8 +237,7 @@ static void add(struct history *history, const struct explored_step *step, const
 		.site = step->site,
 		.word_before = history->word_before,
 		.writes = !kind_reads((enum explored_kind)step->kind),
-		.nth = (unsigned short)(last_of_task < 0 ? 1 :
-							   history->events[last_of_task].nth + 1),
+		.nth = last_of_task < 0 ? 1 : history->events[last_of_task].nth + 1,
 		.prev = -1,
 		.prev_write = -1,
 		.prev_of_task = last_of_task,

@@ -27,7 +27,7 @@ struct event {
 	bool got;	    /* a trylock's */
 	unsigned int value; /* what came of it, as in struct explored_step */
 	bool writes;	    /* see kind_reads() */
-	unsigned short nth; /* of its task's steps, from 1 */
+	unsigned int nth;   /* of its task's steps, from 1 */
 	int prev;	    /* the step before on its object; -1: none */
 	int prev_write;	    /* and the last of those that write */
 	int prev_of_task;
@@ -41,7 +41,7 @@ struct history {
 	int nr_tasks;
 	bool late_callbacks; /* of RCU: they come after all else, and order nothing */
 	/* clocks[t][i]: steps of task t that happened before step i, itself included. */
-	unsigned short *clocks[HISTORY_TASKS_MAX];
+	unsigned int *clocks[HISTORY_TASKS_MAX];
 	int last_of_task[HISTORY_TASKS_MAX];
 
 	/* Objects by address, numbered as they are met; kept from execution to execution. */

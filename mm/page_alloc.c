@@ -23,8 +23,8 @@
 #include "block.h"
 #include "machine.h"
 
-/* A cache line over threads; sync/explored's locks are the larger ones. */
-BUILD_ASSERT(sizeof(struct folio) <= 128);
+/* A cache line: migration touches one of a scattered frame, not two. */
+BUILD_ASSERT(sizeof(struct folio) <= 64);
 
 /* Below this a zone is an explored or a test machine: no reserve, and hardly any per-CPU stock. */
 #define TINY_ZONE_FRAMES 1024
@@ -182,63 +182,10 @@ static struct folio *rmqueue_smallest(struct zone *zone, int order, enum migrate
 	return NULL;
 }
 
-/* Give a whole pageblock, and the free blocks in it, to @type.  Linux: move_freepages_block(). */
-static void claim_pageblock(struct machine *machine, struct zone *zone, unsigned long pfn,
-			    enum migratetype type)
-{
-	unsigned long start = zone->start_pfn +
-			      ALIGN_DOWN(pfn - zone->start_pfn, 1ul << PAGEBLOCK_ORDER);
-	unsigned long end = min(start + (1ul << PAGEBLOCK_ORDER), zone->end_pfn);
-
-	*pageblock_type(zone, pfn) = (unsigned char)type;
-	for (pfn = start; pfn < end;) {
-		struct folio *folio = &machine->folios[pfn];
-
-		if (!folio_test(folio, PG_buddy)) {
-			pfn++;
-			continue;
-		}
-		list_move(&folio->lru, &zone->free_areas[folio->order].lists[type]);
-		folio->migratetype = (unsigned char)type;
-		pfn += 1ul << folio->order;
-	}
-}
-
-/*
- * Nothing of @type is left: take from the other type's largest block, so that few pageblocks get
- * mixed; when it is a good part of its pageblock, or more, all of that changes sides.
- * Linux: __rmqueue_fallback(), steal_suitable_fallback().
- */
-static bool steal_fallback(struct machine *machine, struct zone *zone, int order,
-			   enum migratetype type)
-{
-	enum migratetype other = type == MIGRATE_MOVABLE ? MIGRATE_UNMOVABLE : MIGRATE_MOVABLE;
-
-	for (int have = MAX_ORDER; have >= order; have--) {
-		struct list_head *list = &zone->free_areas[have].lists[other];
-		struct folio *folio;
-
-		if (list_empty(list))
-			continue;
-		folio = list_first_entry(list, struct folio, lru);
-		list_move(&folio->lru, &zone->free_areas[have].lists[type]);
-		folio->migratetype = (unsigned char)type;
-		if (have >= PAGEBLOCK_ORDER / 2 || type == MIGRATE_UNMOVABLE) {
-			for (unsigned long at = 0; at < 1ul << have; at += 1ul << PAGEBLOCK_ORDER)
-				claim_pageblock(machine, zone, folio_pfn(machine, folio) + at, type);
-		}
-		return true;
-	}
-	return false;
-}
-
-static struct folio *rmqueue(struct machine *machine, struct zone *zone, int order,
-			     enum migratetype type)
+static struct folio *rmqueue(struct zone *zone, int order, enum migratetype type)
 {
 	struct folio *folio = rmqueue_smallest(zone, order, type);
 
-	if (!folio && steal_fallback(machine, zone, order, type))
-		folio = rmqueue_smallest(zone, order, type);
 	if (folio)
 		zone->nr_free -= 1ul << order;
 	return folio;
@@ -357,13 +304,13 @@ static void free_folio_prepare(struct machine *machine, struct folio *folio)
  * Append up to a batch in the order in which the zone hands frames out, which is upwards within a
  * block; the list is taken from at its head.  Movable requests leave the reserve alone.
  */
-static void pcp_refill(struct machine *machine, struct zone *zone, struct per_cpu_pages *pcp)
+static void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp)
 {
 	unsigned long reserve = zone->kind == ZONE_GUEST ? zone->watermark_min : 0;
 
 	spin_lock(&zone->lock);
 	for (int i = 0; i < zone->pcp_batch && zone->nr_free > reserve; i++) {
-		struct folio *folio = rmqueue(machine, zone, 0, zone_migratetype(zone));
+		struct folio *folio = rmqueue(zone, 0, zone_migratetype(zone));
 
 		atomic_set(&folio->flags, atomic_read(&folio->flags) | 1 << PG_pcp);
 		list_add_tail(&folio->lru, &pcp->list);
@@ -387,14 +334,14 @@ static void pcp_drain(struct machine *machine, struct zone *zone, struct per_cpu
 	spin_unlock(&zone->lock);
 }
 
-static struct folio *pcp_alloc(struct machine *machine, struct zone *zone)
+static struct folio *pcp_alloc(struct zone *zone)
 {
 	struct per_cpu_pages *pcp = &zone->pcp[task_cpu()];
 	struct folio *folio = NULL;
 
 	spin_lock(&pcp->lock);
 	if (!pcp->count)
-		pcp_refill(machine, zone, pcp);
+		pcp_refill(zone, pcp);
 	if (pcp->count) {
 		folio = list_first_entry(&pcp->list, struct folio, lru);
 		list_del(&folio->lru);
@@ -450,23 +397,23 @@ static struct zone *guest_zone(struct machine *machine, int node)
 }
 
 /* A block of the zone's own, past the per-CPU lists. */
-static struct folio *zone_alloc_block(struct machine *machine, struct zone *zone, int order)
+static struct folio *zone_alloc_block(struct zone *zone, int order)
 {
 	unsigned long reserve = zone->kind == ZONE_GUEST ? zone->watermark_min : 0;
 	struct folio *folio = NULL;
 
 	spin_lock(&zone->lock);
 	if (zone->nr_free >= reserve + (1ul << order))
-		folio = rmqueue(machine, zone, order, zone_migratetype(zone));
+		folio = rmqueue(zone, order, zone_migratetype(zone));
 	spin_unlock(&zone->lock);
 	return folio;
 }
 
-static struct folio *zone_alloc(struct machine *machine, struct zone *zone, int order)
+static struct folio *zone_alloc(struct zone *zone, int order)
 {
 	if (!zone)
 		return NULL;
-	return order ? zone_alloc_block(machine, zone, order) : pcp_alloc(machine, zone);
+	return order ? zone_alloc_block(zone, order) : pcp_alloc(zone);
 }
 
 /* The wanted node first, then the others by their distance in number, the lower one first. */
@@ -475,14 +422,14 @@ static struct folio *alloc_from_zones(struct machine *machine, enum gfp gfp, int
 	struct folio *folio;
 
 	if (gfp == GFP_CORE)
-		return zone_alloc(machine, &machine->zones[machine->nr_zones - 1], order);
+		return zone_alloc(&machine->zones[machine->nr_zones - 1], order);
 	if (node == GW_NODE_ANY)
 		node = cpu_node(machine, task_cpu());
-	folio = zone_alloc(machine, guest_zone(machine, node), order);
+	folio = zone_alloc(guest_zone(machine, node), order);
 	for (int distance = 1; !folio && distance < machine->nr_nodes; distance++) {
-		folio = zone_alloc(machine, guest_zone(machine, node - distance), order);
+		folio = zone_alloc(guest_zone(machine, node - distance), order);
 		if (!folio)
-			folio = zone_alloc(machine, guest_zone(machine, node + distance), order);
+			folio = zone_alloc(guest_zone(machine, node + distance), order);
 	}
 	return folio;
 }

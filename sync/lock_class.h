@@ -17,8 +17,8 @@
 
 enum lock_class {
 	LOCK_MMAP,	  /* mm->mmap_lock */
-	LOCK_VMA,	  /* vma->lock; a fault may start here, by trylock */
-	LOCK_INVALIDATE,  /* mapping->invalidate_lock */
+	LOCK_VMA,	  /* of one VMA: faults do not start there yet */
+	LOCK_INVALIDATE,  /* of a mapping against truncation: not there yet */
 	LOCK_FOLIO,	  /* the folio lock, PG_locked */
 	LOCK_I_MMAP,	  /* mapping->i_mmap_lock */
 	LOCK_ANON_VMA,	  /* anon_vma->root->lock */
