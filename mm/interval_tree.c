@@ -14,14 +14,15 @@
 
 static void subtree_refresh(struct interval_node *node);
 
-static int interval_cmp(const struct interval_node *a, const struct interval_node *b)
+/*
+ * @new is on its way in, @old is there already: of two that begin alike the older comes first.  Walks
+ * rely on it: what fork() or mremap() puts in later is visited later.
+ */
+static int interval_cmp(const struct interval_node *new, const struct interval_node *old)
 {
-	if (a->first != b->first)
-		return a->first < b->first ? -1 : 1;
-	if (a->last != b->last)
-		return a->last < b->last ? -1 : 1;
-	/* Equal intervals are many (fork): any total order will do, and addresses are at hand. */
-	return a == b ? 0 : a < b ? -1 : 1;
+	if (new == old)
+		return 0;
+	return new->first < old->first ? -1 : 1;
 }
 
 RB_HEAD(interval_rb, interval_node);

@@ -38,7 +38,7 @@ static inline void interval_tree_init(struct interval_tree *tree)
 void interval_tree_insert(struct interval_tree *tree, struct interval_node *node);
 void interval_tree_remove(struct interval_tree *tree, struct interval_node *node);
 
-/* The nodes that overlap [@first, @last], in order of their first offset. */
+/* The nodes that overlap [@first, @last], by first offset; of equals, the one inserted first. */
 struct interval_node *interval_tree_first(const struct interval_tree *tree, unsigned long first,
 					  unsigned long last);
 struct interval_node *interval_tree_next(struct interval_node *node, unsigned long first,

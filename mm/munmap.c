@@ -16,8 +16,118 @@
  * Linux: mm/vma.c (do_vmi_align_munmap, unmap_region).
  */
 #include "memory.h"
+#include "vma_update.h"
 
 #include <errno.h>
+
+/* ---- Taking a range out ------------------------------------------------------------------------------------- */
+
+/* The pages that are mapped in the range. */
+static unsigned long munmap_count_pages(const struct vma_munmap *munmap)
+{
+	unsigned long nr_pages = 0;
+	const struct vma *vma;
+
+	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end)
+		nr_pages +=
+			(min(vma->end, munmap->end) - max(vma->start, munmap->start)) >> PAGE_SHIFT;
+	return nr_pages;
+}
+
+/* What stays of the VMAs at the ends, and what takes the place, become one change of the tree. */
+int vma_munmap_reserve(struct vma_munmap *munmap)
+{
+	struct mm *mm = munmap->mm;
+	struct vma *first = vma_intersection(mm, munmap->start, munmap->end);
+	struct vma *last = first ? vma_tree_find_prev(&mm->vmas, munmap->end, NULL) : NULL;
+	bool head = first && first->start < munmap->start;
+	bool tail = last && last->end > munmap->end;
+	int err;
+
+	rwsem_assert_held_write(&mm->mmap_lock);
+	munmap->first = first;
+	munmap->last = last;
+	munmap->tail = NULL;
+	munmap->nr_pages = munmap_count_pages(munmap);
+	munmap->tree = (struct vma_tree_change){ .start = munmap->start, .end = munmap->end };
+	if (head && tail && first == last) {
+		/* Only a hole makes the VMAs more. */
+		if (mm->map_count >= mm->machine->max_map_count)
+			return -ENOMEM;
+		munmap->tail = vma_copy_part(last, munmap->end, last->end);
+		if (!munmap->tail)
+			return -ENOMEM;
+	}
+	if (head)
+		vma_tree_change_insert(&munmap->tree, first->start, munmap->start, first);
+	if (munmap->insert)
+		vma_tree_change_insert(&munmap->tree, munmap->start, munmap->end, munmap->insert);
+	if (tail)
+		vma_tree_change_insert(&munmap->tree, munmap->end, last->end,
+				       munmap->tail ? munmap->tail : last);
+	err = vma_tree_reserve(&mm->vmas, &munmap->tree);
+	if (err && munmap->tail)
+		vma_discard_part(munmap->tail);
+	return err;
+}
+
+void vma_munmap_cancel(struct vma_munmap *munmap)
+{
+	vma_tree_cancel(&munmap->mm->vmas, &munmap->tree);
+	if (munmap->tail)
+		vma_discard_part(munmap->tail);
+}
+
+/* The VMAs that go as a whole, linked by next_removed; the tree still has them. */
+static struct vma *munmap_collect(const struct vma_munmap *munmap)
+{
+	struct vma *vma, *removed = NULL;
+
+	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end) {
+		if (vma->start < munmap->start || vma->end > munmap->end)
+			continue;
+		vma->next_removed = removed;
+		removed = vma;
+	}
+	return removed;
+}
+
+/* The VMAs at the ends, which may belong to two files or families: one after the other. */
+static void munmap_cut_ends(const struct vma_munmap *munmap)
+{
+	struct vma_update low = { .mm = munmap->mm }, high = { .mm = munmap->mm };
+	struct vma *first = munmap->first, *last = munmap->last;
+
+	if (first && first->start < munmap->start) {
+		vma_update_cut(&low, first, first->start, munmap->start);
+		if (munmap->tail)
+			vma_update_insert(&low, munmap->tail);
+		vma_update_apply(&low);
+	}
+	if (last && last->end > munmap->end) {
+		vma_update_cut(&high, last, munmap->end, last->end);
+		vma_update_apply(&high);
+	}
+}
+
+void vma_munmap_commit(struct vma_munmap *munmap)
+{
+	struct mm *mm = munmap->mm;
+	struct vma *removed = munmap_collect(munmap), *next;
+
+	munmap_cut_ends(munmap);
+	vma_tree_commit(&mm->vmas, &munmap->tree);
+	mm->map_count = mm->vmas.count;
+	for (; removed; removed = next) {
+		next = removed->next_removed;
+		vm_stat_account(mm, removed->flags, -(long)vma_pages(removed));
+		vma_remove_rmap_and_free(removed);
+	}
+	if (munmap->insert)
+		vm_stat_account(mm, munmap->insert->flags, vma_pages(munmap->insert));
+}
+
+/* ---- The three steps ---------------------------------------------------------------------------------------- */
 
 static void zap_range(struct mmu_gather *tlb, const struct vma_munmap *munmap)
 {

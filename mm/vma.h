@@ -2,7 +2,7 @@
 /*
  * vma.h - one range of an address space with one set of attributes
  *
- * vma.c is the only writer of a VMA's bounds.  Every change of bounds happens in three steps:
+ * vma_update.c is the only writer of a VMA's bounds.  Every change of bounds happens in three steps:
  * check and reserve (tree nodes, VMAs, chains), then under the rmap locks take the VMA out of the
  * interval trees, change it, put it back and publish the new tree, then account.
  *
@@ -218,7 +218,7 @@ int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long nr_pages);
 /* May @nr_pages more be locked, if @flags say so?  RLIMIT_MEMLOCK. */
 bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages);
-/* vma.c does this for every change that it makes; also locked_vm. */
+/* vma_update.c does this for every change that it makes; also locked_vm. */
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);
 
 /* Take @vma, in no tree any more, off rmap, and free it.  exit_mmap() and munmap use it. */

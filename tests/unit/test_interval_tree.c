@@ -134,6 +134,30 @@ static void equal_intervals_live_side_by_side(void **state)
 	assert_null(world.tree.rbh_root);
 }
 
+/*
+ * Fails when a walk may meet what was put in later first: fork() and mremap() move entries from the
+ * older VMA to the newer one while a walk goes on.
+ */
+static void what_begins_alike_comes_in_order_of_insertion(void **state)
+{
+	struct world world = { 0 };
+	struct interval_node *node;
+	int at = 0;
+
+	(void)state;
+	interval_tree_init(&world.tree);
+	for (int i = NODES - 1; i >= 0; i--) {
+		world.nodes[i].first = 10;
+		world.nodes[i].last = 10 + (unsigned long)(i * 7 % NODES);
+		interval_tree_insert(&world.tree, &world.nodes[i]);
+	}
+	interval_tree_for_each(node, &world.tree, 10, 10)
+		assert_ptr_equal(node, &world.nodes[NODES - 1 - at++]);
+	assert_int_equal(at, NODES);
+	for (int i = 0; i < NODES; i++)
+		interval_tree_remove(&world.tree, &world.nodes[i]);
+}
+
 /* Fails when the last offset is treated as exclusive, or the largest one wraps. */
 static void both_ends_belong_to_an_interval(void **state)
 {
@@ -155,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overlaps_are_all_found_whatever_came_and_went),
 		cmocka_unit_test(equal_intervals_live_side_by_side),
+		cmocka_unit_test(what_begins_alike_comes_in_order_of_insertion),
 		cmocka_unit_test(both_ends_belong_to_an_interval),
 	};
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vma_merge.c - making one VMA of neighbours that are alike
+ *
+ * Invariant: neighbours that could be one are one, unless memory was short.
+ *
+ * Linux: mm/vma.c (vma_merge_new_range, vma_merge_existing_range), as of 6.12; where an anonymous
+ * VMA without pages meets one with pages they merge either way round, as since 879bca0a2c4f
+ * ("mm/vma: fix incorrectly disallowed anonymous VMA merges").  Not modelled: hugetlb, mseal,
+ * userfaultfd, memory policies per VMA.
+ */
+#include "vma_merge.h"
+
+static bool has_parents_chains(const struct vma *vma)
+{
+	return vma && !list_empty(&vma->anon_vma_chain) &&
+	       vma->anon_vma_chain.next != vma->anon_vma_chain.prev;
+}
+
+/*
+ * The same anon_vma on both sides means the same chains.  If one side has none it takes the other's;
+ * but not if fork has a part in it, which would give one root more and more users (Linux
+ * 965f55dea0e3, "mmap: avoid merging cloned VMAs").
+ */
+static bool is_mergeable_anon_vma(const struct vma_merge *merge, const struct vma *vma)
+{
+	const struct anon_vma *ours = merge->middle ? merge->middle->anon_vma : NULL;
+
+	if (ours && !vma->anon_vma)
+		return !has_parents_chains(merge->middle);
+	if (!ours && vma->anon_vma)
+		return !has_parents_chains(vma);
+	return ours == vma->anon_vma;
+}
+
+static bool can_merge_with(const struct vma_merge *merge, const struct vma *vma)
+{
+	return vma != merge->middle &&
+	       !((vma->flags ^ merge->flags) & ~(unsigned long)VM_SOFTDIRTY) &&
+	       !(merge->flags & VM_DONTEXPAND) && vma->mapping == merge->mapping &&
+	       is_mergeable_anon_vma(merge, vma);
+}
+
+/* Each neighbour may be compatible with the range, and yet not with the other one. */
+static void merge_find_neighbours(struct vma_merge *merge)
+{
+	struct vma *left = vma_tree_find_prev(&merge->mm->vmas, merge->start, NULL);
+	struct vma *right = vma_tree_find(&merge->mm->vmas, merge->end, NULL);
+
+	if (left && left->end == merge->start && can_merge_with(merge, left) &&
+	    left->pgoff + vma_pages(left) == merge->pgoff)
+		merge->left = left;
+	if (right && right->start == merge->end && can_merge_with(merge, right) &&
+	    merge->pgoff + ((merge->end - merge->start) >> PAGE_SHIFT) == right->pgoff)
+		merge->right = right;
+	if (merge->left && merge->right && left->anon_vma && right->anon_vma &&
+	    left->anon_vma != right->anon_vma)
+		merge->right = NULL;
+}
+
+/* The VMA that grows: the left one, if it can be. */
+static struct vma *merge_target(const struct vma_merge *merge)
+{
+	return merge->left ? merge->left : merge->right;
+}
+
+static void merge_fill_update(const struct vma_merge *merge, struct vma_update *update)
+{
+	struct vma *middle = merge->middle, *left = merge->left, *right = merge->right;
+
+	vma_update_move(update, merge_target(merge), left ? left->start : merge->start,
+			right ? right->end : merge->end, left ? left->pgoff : merge->pgoff);
+	if (left && right)
+		vma_update_remove(update, right);
+	if (!middle)
+		return;
+	if (merge->start == middle->start && merge->end == middle->end)
+		vma_update_remove(update, middle);
+	else if (left)
+		vma_update_cut(update, middle, merge->end, middle->end);
+	else
+		vma_update_cut(update, middle, middle->start, merge->start);
+}
+
+/* The grown VMA must be found from the pages of those it takes in.  Linux: dup_anon_vma(). */
+static int merge_take_anon_vma(const struct vma_merge *merge)
+{
+	struct vma *target = merge_target(merge);
+	struct vma *from = merge->middle;
+	int err;
+
+	if (target->anon_vma)
+		return 0;
+	if (merge->left && merge->right && merge->right->anon_vma)
+		from = merge->right;
+	if (!from || !from->anon_vma)
+		return 0;
+	target->anon_vma = from->anon_vma;
+	err = anon_vma_clone(target, from);
+	if (err)
+		target->anon_vma = NULL;
+	return err;
+}
+
+int vma_merge(struct vma_merge *merge, struct vma **merged)
+{
+	struct vma_update update = { .mm = merge->mm };
+	int err;
+
+	*merged = NULL;
+	merge_find_neighbours(merge);
+	if (!merge_target(merge))
+		return 0;
+	merge_fill_update(merge, &update);
+	err = vma_update_reserve(&update);
+	if (err)
+		return err;
+	err = merge_take_anon_vma(merge);
+	if (err) {
+		vma_update_cancel(&update);
+		return err;
+	}
+	vma_update_commit(&update);
+	*merged = merge_target(merge);
+	return 0;
+}
+
+/* Two shared anonymous mappings are two objects, which no pointer tells apart here. */
+static bool is_shared_anon(unsigned long flags, const struct mapping *mapping)
+{
+	return !mapping && (flags & VM_MAYSHARE);
+}
+
+struct vma *vma_merge_new(struct mm *mm, unsigned long start, unsigned long end,
+			  unsigned long flags, struct mapping *mapping, unsigned long pgoff)
+{
+	struct vma_merge merge = {
+		.mm = mm,
+		.start = start,
+		.end = end,
+		.flags = flags,
+		.mapping = mapping,
+		.pgoff = pgoff,
+	};
+	struct vma *merged;
+
+	if (is_shared_anon(flags, mapping) || vma_merge(&merge, &merged))
+		return NULL;
+	return merged;
+}
+
+struct vma *vma_merge_around(struct mm *mm, struct vma *vma)
+{
+	struct vma_merge merge = {
+		.mm = mm,
+		.start = vma->start,
+		.end = vma->end,
+		.flags = vma->flags,
+		.mapping = vma->mapping,
+		.pgoff = vma->pgoff,
+		.middle = vma,
+	};
+	struct vma *merged;
+
+	if (is_shared_anon(vma->flags, vma->mapping) || vma_merge(&merge, &merged) || !merged)
+		return vma;
+	return merged;
+}
