@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SCOPES_MAX 64 /* nested: blocks, and functions inlined in functions */
+
 struct symbols {
 	Dwfl *dwfl;
 	Dwfl_Module *module; /* the program itself */
@@ -83,78 +85,104 @@ static struct place place_of(struct symbols *symbols, Dwarf_Addr address)
 	return place;
 }
 
-/*
- * The scopes around @address, the innermost first, as the code lies in the program.  What
- * dwarf_getscopes() gives leaves for the source of an inlined function where it meets one.
- */
-static int concrete_scopes(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **scopes)
+static bool has_code(Dwarf_Die *die)
 {
-	Dwarf_Die *innermost = NULL;
-	int nr = dwarf_getscopes(unit, address, &innermost);
+	int tag = dwarf_tag(die);
 
-	if (nr > 0)
-		nr = dwarf_getscopes_die(&innermost[0], scopes);
-	free(innermost);
-	return nr;
+	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+	       tag == DW_TAG_lexical_block;
 }
 
-static bool is_function(Dwarf_Die *scope)
+/* The scope right below @above that @address is in.  => false: there is none */
+static bool scope_below(Dwarf_Die *above, Dwarf_Addr address, Dwarf_Die *scope)
 {
-	return dwarf_tag(scope) == DW_TAG_inlined_subroutine || dwarf_tag(scope) == DW_TAG_subprogram;
+	if (dwarf_child(above, scope))
+		return false;
+	do {
+		if (has_code(scope) && dwarf_haspc(scope, address) > 0)
+			return true;
+	} while (dwarf_siblingof(scope, scope) == 0);
+	return false;
+}
+
+/*
+ * The scopes around an address, the outermost first, as the code lies in the program.  One way down
+ * from the unit: dwarf_getscopes() leaves for the source of an inlined function where it meets one,
+ * and the way back, dwarf_getscopes_die(), goes through the unit once more.
+ */
+struct scopes {
+	Dwarf_Die *unit; /* NULL: no debugging information */
+	int nr;
+	Dwarf_Die at[SCOPES_MAX];
+};
+
+static void find_scopes(struct symbols *symbols, Dwarf_Addr address, struct scopes *scopes)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *above;
+
+	scopes->nr = 0;
+	scopes->unit = above = dwfl_module_addrdie(symbols->module, address, &bias);
+	while (above && scopes->nr < SCOPES_MAX &&
+	       scope_below(above, address - bias, &scopes->at[scopes->nr]))
+		above = &scopes->at[scopes->nr++];
+}
+
+static bool is_inlined(Dwarf_Die *scope)
+{
+	return dwarf_tag(scope) == DW_TAG_inlined_subroutine;
+}
+
+/* The name of the function that @scope is; NULL: it is a block. */
+static const char *function_name(Dwarf_Die *scope)
+{
+	return dwarf_tag(scope) == DW_TAG_lexical_block ? NULL : dwarf_diename(scope);
+}
+
+/* A return address may be the first of what comes after the function. */
+static Dwarf_Addr address_of(const void *site)
+{
+	return (Dwarf_Addr)(uintptr_t)site - 1;
 }
 
 void symbols_at(struct symbols *symbols, const void *site,
 		void (*function)(void *arg, const char *name, const char *file, int line), void *arg)
 {
-	Dwarf_Addr address = (Dwarf_Addr)(uintptr_t)site - 1, bias = 0;
+	Dwarf_Addr address = address_of(site);
 	struct place place = place_of(symbols, address);
-	Dwarf_Die *unit = dwfl_module_addrdie(symbols->module, address, &bias);
-	Dwarf_Die *scopes = NULL;
-	int nr = unit ? concrete_scopes(unit, address - bias, &scopes) : 0;
-	bool any = false;
+	struct scopes scopes;
+	const char *name;
 
-	for (int i = 0; i < nr; i++) {
-		const char *name = dwarf_diename(&scopes[i]);
-
-		if (!name || !is_function(&scopes[i]))
-			continue;
-		function(arg, name, place.file, place.line);
-		any = true;
-		if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
-			break;
-		place = (struct place){ call_file(unit, &scopes[i]),
-					attribute_number(&scopes[i], DW_AT_call_line) };
-	}
-	free(scopes);
-	if (!any) {
-		const char *name = dwfl_module_addrname(symbols->module, address);
-
+	find_scopes(symbols, address, &scopes);
+	for (int i = scopes.nr - 1; i >= 0; i--) {
+		name = function_name(&scopes.at[i]);
 		if (name)
 			function(arg, name, place.file, place.line);
+		if (is_inlined(&scopes.at[i]))
+			place = (struct place){ call_file(scopes.unit, &scopes.at[i]),
+						attribute_number(&scopes.at[i], DW_AT_call_line) };
 	}
+	name = scopes.nr ? NULL : dwfl_module_addrname(symbols->module, address);
+	if (name)
+		function(arg, name, place.file, place.line);
 }
 
 /* ---- By name ----------------------------------------------------------------------------------------- */
 
-struct wanted {
-	const char *name;
-	bool found;
-};
-
-static void compare(void *arg, const char *name, const char *file, int line)
-{
-	struct wanted *wanted = arg;
-
-	(void)file, (void)line;
-	wanted->found |= !strcmp(name, wanted->name);
-}
-
 bool symbols_inside(struct symbols *symbols, const void *site, const char *name)
 {
-	struct wanted wanted = { .name = name };
+	Dwarf_Addr address = address_of(site);
+	struct scopes scopes;
+	const char *here;
 
-	symbols_at(symbols, site, compare, &wanted);
-	return wanted.found;
+	find_scopes(symbols, address, &scopes);
+	for (int i = 0; i < scopes.nr; i++) {
+		here = function_name(&scopes.at[i]);
+		if (here && !strcmp(here, name))
+			return true;
+	}
+	here = scopes.nr ? NULL : dwfl_module_addrname(symbols->module, address);
+	return here && !strcmp(here, name);
 }
 
 bool symbols_have(struct symbols *symbols, const char *name)
