@@ -16,7 +16,7 @@
 
 #include "prng.h"
 
-#define ROWS_MAX 32
+#define ROWS_MAX 64
 
 const struct benchmark bench_all[] = {
 	{ "copy", "memcpy of frames in random order: the limit of any migration", bench_copy },
@@ -25,13 +25,15 @@ const struct benchmark bench_all[] = {
 	{ "mmap", "mmap and munmap of a page in the library", bench_mmap },
 	{ "trap", "a guest's system call and its page fault", bench_trap },
 	{ "run", "a guest that computes", bench_run },
+	{ "explore", "executions of the explorer a second, on one core", bench_explore },
+	{ "search", "executions until each strategy finds the race of 2010", bench_search },
 	{ NULL, NULL, NULL },
 };
 
 /* Of one side of a row, or what one turn makes of both. */
 struct samples {
 	int nr;
-	double at[BENCH_RUNS_MAX]; /* sorted, when all are there */
+	double at[BENCH_SAMPLES_MAX]; /* sorted, when all are there */
 };
 
 /*
@@ -40,6 +42,7 @@ struct samples {
  */
 struct result {
 	struct bench_row row;
+	const char *note; /* where there is no reference; or NULL */
 	struct samples value, reference, ratio;
 	char skipped[160]; /* "": it was not */
 };
@@ -51,7 +54,7 @@ struct bench {
 	struct result results[ROWS_MAX];
 };
 
-static void show_progress(const struct bench *bench, const char *name, int done);
+static void show_progress(const struct bench *bench, const char *name, int done, int all);
 static void clear_progress(const struct bench *bench);
 
 struct bench *bench_create(int runs)
@@ -142,7 +145,7 @@ void bench_compare(struct bench *bench, const struct bench_row *row, bench_sampl
 	int err = 0;
 
 	for (int turn = -1; turn < bench->runs && !err; turn++) {
-		show_progress(bench, row->name, turn + 1);
+		show_progress(bench, row->name, turn + 1, bench->runs);
 		err = take_turn(&result, value, reference, arg, turn >= 0);
 	}
 	clear_progress(bench);
@@ -156,10 +159,28 @@ void bench_compare(struct bench *bench, const struct bench_row *row, bench_sampl
 	*new_result(bench) = result;
 }
 
-static void show_progress(const struct bench *bench, const char *name, int done)
+int bench_collect(struct bench *bench, const struct bench_row *row, const char *note, int nr,
+		  bench_sample value, void *arg)
+{
+	struct result result = { .row = *row, .note = note };
+	int err = 0;
+
+	for (int i = 0; i < nr && !err; i++) {
+		show_progress(bench, row->name, i, nr);
+		err = take_turn(&result, value, NULL, arg, true);
+	}
+	clear_progress(bench);
+	if (err)
+		return err;
+	sort_samples(&result.value);
+	*new_result(bench) = result;
+	return 0;
+}
+
+static void show_progress(const struct bench *bench, const char *name, int done, int all)
 {
 	if (bench->progress)
-		fprintf(stderr, "\r\033[K%s %d/%d", name, done, bench->runs);
+		fprintf(stderr, "\r\033[K%s %d/%d", name, done, all);
 }
 
 static void clear_progress(const struct bench *bench)
@@ -209,6 +230,8 @@ static void print_row(FILE *out, const struct result *result)
 		print_figure(out, 9, median(reference));
 		print_figure(out, 9, median(&result->ratio));
 		fprintf(out, "x  %s", result->row.reference);
+	} else if (result->note) {
+		fprintf(out, "%22s%s", "", result->note);
 	}
 	fputs("\n", out);
 }

@@ -15,6 +15,7 @@
 #define BENCH_RUNS_MIN	   5
 #define BENCH_RUNS_MAX	   99
 #define BENCH_RUNS_DEFAULT 7
+#define BENCH_SAMPLES_MAX  100
 
 struct bench; /* the rows so far */
 
@@ -51,6 +52,13 @@ typedef int (*bench_sample)(void *arg, double *figure);
  */
 void bench_compare(struct bench *bench, const struct bench_row *row, bench_sample value,
 		   bench_sample reference, void *arg);
+/*
+ * Take @nr samples (at most BENCH_SAMPLES_MAX), all of which count, and add the row, with a @note:
+ * for what has no reference, as it is no figure of the host.
+ * => what a sample failed with, and there is no row
+ */
+int bench_collect(struct bench *bench, const struct bench_row *row, const char *note, int nr,
+		  bench_sample value, void *arg) __must_check;
 /* The row could not be measured, and why. */
 __printf(3, 4) void bench_skip(struct bench *bench, const char *name, const char *fmt, ...);
 
@@ -67,3 +75,5 @@ void bench_fault(struct bench *bench);
 void bench_mmap(struct bench *bench);
 void bench_trap(struct bench *bench);
 void bench_run(struct bench *bench);
+void bench_explore(struct bench *bench);
+void bench_search(struct bench *bench);

@@ -56,6 +56,14 @@ static double seconds_since(const struct timespec *began)
 	return (double)(now.tv_sec - began->tv_sec) + (double)(now.tv_nsec - began->tv_nsec) / 1e9;
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 __printf(2, 3) static void fail(struct gw_verdict *verdict, const char *fmt, ...)
 {
 	va_list args;
@@ -230,6 +238,7 @@ static void explore_all(struct exploration *e)
 {
 	struct gw_verdict *verdict = e->verdict;
 	struct outcome outcome;
+	double cpu = cpu_seconds();
 
 	verdict->kind = GW_VERDICT_BUDGET;
 	while (budget_is_left(e)) {
@@ -248,6 +257,7 @@ static void explore_all(struct exploration *e)
 		verdict->executions++;
 	}
 	verdict->seconds = seconds_since(&e->began);
+	verdict->cpu_seconds = cpu_seconds() - cpu;
 	take_stats(e);
 }
 

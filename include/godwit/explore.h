@@ -100,6 +100,7 @@ struct gw_verdict {
 	uint64_t steps;		      /* of all executions */
 	unsigned int longest;	      /* steps of the longest */
 	double seconds;
+	double cpu_seconds;	      /* of this thread, for the executions: set-up is not in it */
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
 

@@ -88,6 +88,12 @@ expect 0 out '"name": "copy"' && for key in value unit min max runs reference ra
 done
 result 'bench --json: every key that is documented'
 
+try bench --json search
+cp "$dir/out" "$dir/first"
+try bench --json search
+expect 0 out '"name": "search.pos"' && cmp -s "$dir/first" "$dir/out"
+result 'bench search: the same figures each time'
+
 # ---- run: options ------------------------------------------------------------------------------------
 
 refuses 125 'which program' run
