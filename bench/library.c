@@ -54,7 +54,7 @@ static int library_machine(struct library *library)
 		.tlb_ops = &no_tlb,
 		.tlb_host = library,
 	};
-	const struct gw_limits limits = { ~0ull, ~0ull, ~0ull, ~0ull };
+	const struct gw_limits limits = { ~0ull, ~0ull, ~0ull, ~0ull, ~0ull };
 	int err = library->core->machine_create(&config, &library->machine);
 
 	if (err)

@@ -138,6 +138,7 @@ struct mm *process_mm_get(struct process *process)
 void process_gw_limits(const struct process *process, struct gw_limits *limits)
 {
 	*limits = (struct gw_limits){
+		.data_hard = process->limits[RLIMIT_DATA].rlim_max,
 		.as = process->limits[RLIMIT_AS].rlim_cur,
 		.data = process->limits[RLIMIT_DATA].rlim_cur,
 		.stack = process->limits[RLIMIT_STACK].rlim_cur,

@@ -231,12 +231,13 @@ static void chains_free(struct machine *machine, struct list_head *chains)
 }
 
 /* As many chain entries as @src has, linked to nothing yet.  => -ENOMEM */
-static int chains_reserve(struct machine *machine, const struct vma *src, struct list_head *chains)
+static int chains_reserve(struct mm *mm, const struct vma *src, struct list_head *chains)
 {
+	struct machine *machine = mm->machine;
 	const struct anon_vma_chain *old;
 
 	list_for_each_entry(old, &src->anon_vma_chain, same_vma) {
-		struct anon_vma_chain *avc = machine_alloc(machine, KMEM_ANON_VMA_CHAIN);
+		struct anon_vma_chain *avc = stock_alloc(machine, &mm->stock, KMEM_ANON_VMA_CHAIN);
 
 		if (!avc) {
 			chains_free(machine, chains);
@@ -245,6 +246,16 @@ static int chains_reserve(struct machine *machine, const struct vma *src, struct
 		list_add(&avc->same_vma, chains);
 	}
 	return 0;
+}
+
+int anon_vma_stock_chains(const struct vma *vma)
+{
+	const struct anon_vma_chain *avc;
+	int nr = 0;
+
+	list_for_each_entry(avc, &vma->anon_vma_chain, same_vma)
+		nr++;
+	return stock_fill(vma->mm->machine, &vma->mm->stock, KMEM_ANON_VMA_CHAIN, nr);
 }
 
 /*
@@ -256,7 +267,6 @@ static int chains_reserve(struct machine *machine, const struct vma *src, struct
  */
 int anon_vma_clone(struct vma *dst, struct vma *src)
 {
-	struct machine *machine = dst->mm->machine;
 	struct anon_vma_chain *old;
 	LIST_HEAD(chains);
 	int err;
@@ -264,7 +274,7 @@ int anon_vma_clone(struct vma *dst, struct vma *src)
 	ASSERT(list_empty(&dst->anon_vma_chain));
 	if (list_empty(&src->anon_vma_chain))
 		return 0;
-	err = chains_reserve(machine, src, &chains);
+	err = chains_reserve(dst->mm, src, &chains);
 	if (err)
 		return err;
 

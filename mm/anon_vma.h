@@ -47,6 +47,8 @@ struct anon_vma_chain {
 int anon_vma_prepare(struct vma *vma) __must_check;
 /* Link @dst into every anon_vma of @src, as a split or move does.  => -ENOMEM, nothing changed */
 int anon_vma_clone(struct vma *dst, struct vma *src) __must_check;
+/* Get what a clone of @vma needs ahead.  => -ENOMEM */
+int anon_vma_stock_chains(const struct vma *vma) __must_check;
 /*
  * @child is the copy of @parent in an address space in the making, before its entries are copied.
  * => -ENOMEM, nothing changed; the parent's mmap_lock held for write

@@ -6,6 +6,7 @@
  *
  * Linux: mm/mmap.c (brk, do_brk_flags), as of 6.12.
  */
+#include "populate.h"
 #include "vma.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ static int check_room(struct mm *mm, unsigned long from, unsigned long to)
 
 	if (addr < 0)
 		return addr;
+	if (!mlock_future_ok(mm, mm->def_flags, (to - from) >> PAGE_SHIFT))
+		return -EAGAIN;
 	next = vma_find(mm, from);
 	if (next && to + PAGE_SIZE > vma_start_gap(next))
 		return -ENOMEM;
@@ -38,16 +41,19 @@ static int check_room(struct mm *mm, unsigned long from, unsigned long to)
 static int do_brk(struct mm *mm, unsigned long from, unsigned long to)
 {
 	const struct vma *heap = vma_tree_find_prev(&mm->vmas, from, NULL);
+	unsigned long flags = BRK_FLAGS | mm->def_flags;
 	struct vma *vma;
 	int err;
 
-	if (!may_expand_vm(mm, BRK_FLAGS, (to - from) >> PAGE_SHIFT))
+	if (!may_expand_vm(mm, flags, (to - from) >> PAGE_SHIFT))
 		return -ENOMEM;
 	if (mm->map_count > mm->machine->max_map_count)
 		return -ENOMEM;
+	if (vm_commit_reserve(mm, (to - from) >> PAGE_SHIFT))
+		return -ENOMEM;
 	/* A program's .bss may end where the heap begins, and stays apart. */
 	if (heap && heap->end == from && from > mm->start_brk &&
-	    vma_merge_new(mm, from, to, BRK_FLAGS, NULL, from >> PAGE_SHIFT))
+	    vma_merge_new(mm, from, to, flags, NULL, from >> PAGE_SHIFT))
 		return 0;
 	vma = vma_alloc(mm);
 	if (!vma)
@@ -55,7 +61,7 @@ static int do_brk(struct mm *mm, unsigned long from, unsigned long to)
 	vma->start = from;
 	vma->end = to;
 	vma->pgoff = from >> PAGE_SHIFT;
-	vma->flags = BRK_FLAGS;
+	vma->flags = flags;
 	vma->page_prot = vm_get_page_prot(vma->flags);
 	err = vma_insert(mm, vma);
 	if (err)
@@ -83,15 +89,27 @@ static int change_brk(struct mm *mm, unsigned long brk)
 	if (new_end < brk)
 		return -ENOMEM; /* wrapped */
 	err = check_room(mm, old_end, new_end);
-	return err ? err : do_brk(mm, old_end, new_end);
+	if (err)
+		return err;
+	err = do_brk(mm, old_end, new_end);
+	vm_commit_release(mm);
+	return err;
 }
 
 unsigned long mm_brk(struct mm *mm, unsigned long brk)
 {
+	unsigned long old_end, new_end;
+	bool populate;
+
 	down_write(&mm->mmap_lock);
+	old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
 	if (!change_brk(mm, brk))
 		mm->brk = brk;
 	brk = mm->brk;
+	new_end = ALIGN_UP(brk, PAGE_SIZE);
+	populate = new_end > old_end && (mm->def_flags & VM_LOCKED);
 	up_write(&mm->mmap_lock);
+	if (populate)
+		mm_populate(mm, old_end, new_end);
 	return brk;
 }

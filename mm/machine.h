@@ -29,6 +29,9 @@ enum kmem_id {
 	NR_KMEM,
 };
 
+/* vm.overcommit_memory */
+enum overcommit { OVERCOMMIT_GUESS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
+
 struct machine {
 	/* Constant after machine_create(). */
 	const struct gw_machine_ops *ops;
@@ -43,6 +46,7 @@ struct machine {
 	int nr_cpus, nr_nodes, nr_zones;
 	unsigned long task_size, mmap_min_addr;
 	int max_map_count;
+	int overcommit_memory, overcommit_ratio;
 	int migrate_passes, migrate_batch;
 	uint64_t guards_off;
 	bool poison;
@@ -58,6 +62,10 @@ struct machine {
 
 	struct spinlock prng_lock;  /* LOCK_RANDOM: the one below */
 	struct prng prng;
+
+	/* Pages of VMAs with VM_ACCOUNT.  Only OVERCOMMIT_NEVER reads while it runs: an atomic there. */
+	struct counter committed;
+	atomic_long_t committed_strictly;
 
 	atomic_t fail_nth;	    /* 0: never; 1: the next allocation fails */
 	struct counter nr_allocations;

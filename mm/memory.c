@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * memory.c - changing ranges of page-table entries: zap, protect, move
+ * memory.c - changing ranges of page-table entries: zap, protect; move.c moves them
  *
  * The rule is one: an entry is changed under its table lock, then translations are flushed, and
- * only then is the frame freed, or its new rights relied upon, or the last lock dropped that keeps
- * the frame where it is.  A migration batch may have replaced entries without having flushed yet,
+ * only then is the frame freed, or its new rights relied upon.  A migration batch may have replaced entries without having flushed yet,
  * so whoever takes a table lock here and counts on "not present means not in use" flushes the range
  * first if the address space has such a debt.
  *
- * Locks: mmap_lock (write, except to zap), rmap locks for a move that needs them, page table.
- * Linux: mm/memory.c (zap_pte_range), mm/mprotect.c (change_pte_range), mm/mremap.c (move_ptes).
+ * Locks: mmap_lock (write, except to zap), page table.
+ * Linux: mm/memory.c (zap_pte_range), mm/mprotect.c (change_pte_range).
  */
 #include "memory.h"
 
@@ -17,14 +16,6 @@
 #include "machine.h"
 #include "migrate.h"
 #include "rmap.h"
-
-/* One table's share of a range. */
-static unsigned long pmd_addr_end(unsigned long addr, unsigned long end)
-{
-	unsigned long next = (addr + PMD_SIZE) & ~(PMD_SIZE - 1);
-
-	return next - 1 < end - 1 ? next : end;
-}
 
 static void rss_add(struct mm *mm, const struct folio *folio, long nr)
 {
@@ -89,6 +80,33 @@ void unmap_page_range(struct mmu_gather *tlb, struct vma *vma, unsigned long sta
 	ASSERT(start < end && start >= vma->start && end <= vma->end);
 	while (start < end)
 		start = zap_pte_range(tlb, start, end);
+}
+
+void zap_begin(struct mmu_gather *tlb)
+{
+	atomic_inc(&tlb->mm->tlb_flush_pending);
+}
+
+/* Another one's flush may be owed for entries that were none when we looked. */
+void zap_end(struct mmu_gather *tlb, unsigned long start, unsigned long end)
+{
+	if (atomic_read(&tlb->mm->tlb_flush_pending) > 1 && guard(tlb->machine, zap_nested_flush)) {
+		tlb->start = min(tlb->start, start);
+		tlb->end = max(tlb->end, end);
+	}
+	tlb_finish_mmu(tlb);
+	atomic_dec(&tlb->mm->tlb_flush_pending);
+}
+
+void zap_page_range(struct vma *vma, unsigned long start, unsigned long end)
+{
+	struct mmu_gather tlb;
+
+	rwsem_assert_held(&vma->mm->mmap_lock);
+	tlb_gather_mmu(&tlb, vma->mm);
+	zap_begin(&tlb);
+	unmap_page_range(&tlb, vma, start, end);
+	zap_end(&tlb, start, end);
 }
 
 /* ---- Protect ------------------------------------------------------------------------------------------ */
@@ -176,101 +194,4 @@ void change_protection(struct vma *vma, unsigned long start, unsigned long end)
 		flush_tlb_range(vma->mm, start, end, GW_TLB_UNMAP);
 	else if (change.lost_write)
 		flush_tlb_range(vma->mm, start, end, GW_TLB_PROTECT);
-}
-
-/* ---- Move ---------------------------------------------------------------------------------------------- */
-
-struct table_move {
-	struct mm *mm;
-	unsigned long old, new; /* addresses */
-	unsigned long len;	/* bytes, within one table at either end */
-};
-
-static void take_rmap_locks(struct vma *vma)
-{
-	if (vma->mapping)
-		down_write(&vma->mapping->i_mmap_lock);
-	if (vma->anon_vma)
-		anon_vma_lock_write(vma->anon_vma);
-}
-
-static void drop_rmap_locks(struct vma *vma)
-{
-	if (vma->anon_vma)
-		anon_vma_unlock_write(vma->anon_vma);
-	if (vma->mapping)
-		up_write(&vma->mapping->i_mmap_lock);
-}
-
-/* Both ends' table locks are held.  Clear and set are two steps, and a walker may look in between. */
-static bool move_locked(struct machine *machine, pte_t *oldp, pte_t *newp, unsigned long nr)
-{
-	bool moved_present = false;
-
-	for (unsigned long i = 0; i < nr; i++) {
-		pte_t pte;
-
-		if (pte_none(ptep_get(&oldp[i])))
-			continue;
-		pte = ptep_get_and_clear(machine, &oldp[i]);
-		moved_present |= pte_present(pte);
-		ASSERT(pte_none(ptep_get(&newp[i])));
-		set_pte(machine, &newp[i], pte);
-	}
-	return moved_present;
-}
-
-/*
- * Old translations are flushed before either lock is dropped: through the new address the frame
- * could be freed at once.  Linux eb66ae030829 ("mremap: properly flush TLB before releasing the
- * page").
- */
-static void move_ptes(const struct table_move *move)
-{
-	struct mm *mm = move->mm;
-	bool same_table = ((move->old ^ move->new) >> PMD_SHIFT) == 0;
-	struct spinlock *old_ptl, *new_ptl = NULL;
-	pte_t *oldp, *newp;
-
-	oldp = pte_offset_map_lock(mm, move->old, &old_ptl);
-	if (!oldp)
-		return;
-	if (same_table) {
-		newp = oldp + ((long)(move->new - move->old) >> PAGE_SHIFT);
-	} else {
-		/* mmap_lock held for write: nobody else takes two, and the table was just made. */
-		newp = pte_offset_map_lock_nested(mm, move->new, &new_ptl, LOCK_NEST_SECOND);
-		ASSERT(newp);
-	}
-	flush_tlb_batched_pending(mm, move->old, move->old + move->len);
-	if (move_locked(mm->machine, oldp, newp, move->len >> PAGE_SHIFT))
-		flush_tlb_range(mm, move->old, move->old + move->len, GW_TLB_UNMAP);
-	if (new_ptl)
-		pte_unmap_unlock(new_ptl);
-	pte_unmap_unlock(old_ptl);
-}
-
-/* Upwards, which is right for a move down whose ranges overlap. */
-unsigned long move_page_tables(struct vma *vma, unsigned long old, struct vma *new_vma,
-			       unsigned long new, unsigned long len, enum move_rmap_locks rmap_locks)
-{
-	unsigned long done = 0;
-
-	rwsem_assert_held_write(&vma->mm->mmap_lock);
-	ASSERT(new_vma->mm == vma->mm && (new < old || new >= old + len));
-	while (done < len) {
-		struct table_move move = { .mm = vma->mm, .old = old + done, .new = new + done };
-
-		move.len = min(pmd_addr_end(move.old, old + len) - move.old,
-			       pmd_addr_end(move.new, new + len) - move.new);
-		if (pte_alloc(vma->mm, move.new))
-			break;
-		if (rmap_locks == MOVE_WITH_RMAP_LOCKS)
-			take_rmap_locks(vma);
-		move_ptes(&move);
-		if (rmap_locks == MOVE_WITH_RMAP_LOCKS)
-			drop_rmap_locks(vma);
-		done += move.len;
-	}
-	return done;
 }

@@ -44,9 +44,11 @@ int mm_create(struct machine *machine, const struct gw_limits *limits, struct mm
 	};
 	atomic_set(&mm->refcount, 1);
 	atomic_set(&mm->count, 1);
+	stock_init(&mm->stock);
 	rwsem_init(&mm->mmap_lock, LOCK_MMAP);
 	spin_lock_init(&mm->page_table_lock, LOCK_MM_TABLES);
 	vma_tree_init(&mm->vmas, machine);
+	mm->vmas.stock = &mm->stock;
 	err = pgd_alloc(mm);
 	if (err)
 		goto out_free;
@@ -161,6 +163,8 @@ void exit_mmap(struct mm *mm)
 	up_write(&mm->mmap_lock);
 	ASSERT_MSG(mm->map_count == 0, "map_count %d", mm->map_count);
 	ASSERT_MSG(mm->total_vm == 0, "total_vm %lu", mm->total_vm);
+	ASSERT_MSG(mm->locked_vm == 0, "locked_vm %lu", mm->locked_vm);
+	ASSERT_MSG(mm->commit_ahead == 0, "commit_ahead %ld", mm->commit_ahead);
 	ASSERT_MSG(atomic_long_read(&mm->rss_anon) == 0, "rss_anon %ld",
 		   atomic_long_read(&mm->rss_anon));
 	ASSERT_MSG(atomic_long_read(&mm->rss_file) == 0, "rss_file %ld",

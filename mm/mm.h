@@ -11,6 +11,7 @@
 #include "list.h"
 #include "machine.h"
 #include "pgtable.h"
+#include "stock.h"
 #include "sync.h"
 #include "vma_tree.h"
 
@@ -37,8 +38,12 @@ struct mm {
 	int map_count;		  /* (m) */
 	unsigned long total_vm, data_vm, stack_vm, exec_vm; /* (m) pages */
 	unsigned long locked_vm;  /* (m) pages */
+	unsigned long def_flags;  /* (m) of mappings to come: VM_LOCKED_MASK; mlockall() */
+	long commit_ahead;	  /* (m) write: accounting.c; 0 while nobody holds it */
+	struct stock stock;	  /* (m) write */
 	atomic_long_t rss_anon, rss_file; /* (a) pages mapped */
 	atomic_t tlb_flush_batched; /* (a) entries replaced whose flush a batch still owes */
+	atomic_t tlb_flush_pending; /* (a) who zaps under mmap_lock for read: madvise.c */
 	atomic_long_t nr_tables;  /* (a) page-table frames, the root included */
 
 	unsigned long task_size;  /* (c) */

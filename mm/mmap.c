@@ -13,8 +13,8 @@
  *
  * Linux: mm/mmap.c (do_mmap, mmap_region), as of 6.12.
  */
-#include "fault.h"
 #include "filemap.h"
+#include "populate.h"
 #include "vma.h"
 
 #include <errno.h>
@@ -48,7 +48,6 @@ static int mmap_place(struct mmap_request *request);
 static int mmap_limits(struct mmap_request *request);
 static int mmap_kind(struct mmap_request *request);
 static int mmap_region(struct mmap_request *request);
-static void mmap_populate(const struct mmap_request *request);
 
 /* Linux's order of checks: the first that fails names the error. */
 static int do_mmap(struct mmap_request *request)
@@ -56,6 +55,7 @@ static int do_mmap(struct mmap_request *request)
 	struct mm *mm = request->mm;
 	int err;
 
+	request->vm_flags |= mm->def_flags;
 	/* Linux lets the count go one above the limit. */
 	if (mm->map_count > mm->machine->max_map_count)
 		return -ENOMEM;
@@ -87,12 +87,13 @@ long mm_mmap(struct mm *mm, const struct gw_mmap *args)
 		return err;
 	down_write(&mm->mmap_lock);
 	err = do_mmap(&request);
+	vm_commit_release(mm);
 	up_write(&mm->mmap_lock);
 	if (err)
 		return err;
 	if ((request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
 	    (request.vm_flags & VM_LOCKED))
-		mmap_populate(&request);
+		mm_populate(mm, request.addr, request.addr + request.len);
 	return request.addr;
 }
 
@@ -163,7 +164,8 @@ static int mmap_kind(struct mmap_request *request)
 
 	if (err)
 		return err;
-	if (request->flags & MAP_NORESERVE)
+	if ((request->flags & MAP_NORESERVE) &&
+	    request->mm->machine->overcommit_memory != OVERCOMMIT_NEVER)
 		request->vm_flags |= VM_NORESERVE;
 	/* Private memory that can be written is accounted; the flag keeps others from merging. */
 	if ((request->vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE)
@@ -244,6 +246,14 @@ static void report_mmap(const struct mmap_request *request)
 	machine_event(request->mm->machine, &event);
 }
 
+/* The pages that are promised, but for @nr_replaced of those that go. */
+static int mmap_charge(const struct mmap_request *request, unsigned long nr_replaced)
+{
+	if (!(request->vm_flags & VM_ACCOUNT))
+		return 0;
+	return vm_commit_reserve(request->mm, (request->len >> PAGE_SHIFT) - nr_replaced);
+}
+
 /* Nothing is in the way. */
 static int mmap_free_region(const struct mmap_request *request)
 {
@@ -251,7 +261,8 @@ static int mmap_free_region(const struct mmap_request *request)
 	struct vma *vma;
 	int err;
 
-	if (!may_expand_vm(mm, request->vm_flags, request->len >> PAGE_SHIFT))
+	if (!may_expand_vm(mm, request->vm_flags, request->len >> PAGE_SHIFT) ||
+	    mmap_charge(request, 0))
 		return -ENOMEM;
 	if (vma_merge_new(mm, request->addr, request->addr + request->len, request->vm_flags,
 			  request->mapping, request->pgoff))
@@ -288,7 +299,8 @@ static int mmap_replace_region(const struct mmap_request *request)
 		goto out_vma;
 	err = -ENOMEM;
 	if (!may_expand_vm(request->mm, request->vm_flags,
-			   (request->len >> PAGE_SHIFT) - munmap.nr_pages))
+			   (request->len >> PAGE_SHIFT) - munmap.nr_pages) ||
+	    mmap_charge(request, munmap.nr_accounted))
 		goto out_cancel;
 	do_munmap_reserved(&munmap);
 	vma_link_rmap(vma);
@@ -310,27 +322,4 @@ static int mmap_region(struct mmap_request *request)
 	if (!err)
 		report_mmap(request);
 	return err;
-}
-
-/* ---- Faulting it in ------------------------------------------------------------------------------------- */
-
-/*
- * As the program would do it, so a page that cannot be had is found out by the program later.
- * mmap_lock is free: another task may unmap the range meanwhile.
- */
-static void mmap_populate(const struct mmap_request *request)
-{
-	unsigned long end = request->addr + request->len;
-	enum gw_access access = GW_READ;
-
-	if (!(request->vm_flags & VM_ACCESS_FLAGS))
-		return;
-	if (request->vm_flags & VM_WRITE)
-		access = GW_WRITE;
-	else if (!(request->vm_flags & VM_READ))
-		access = GW_EXEC;
-	for (unsigned long addr = request->addr; addr < end; addr += PAGE_SIZE) {
-		if (mm_fault(request->mm, addr, access) != GW_FAULT_DONE)
-			return;
-	}
 }

@@ -5,10 +5,12 @@
  * One VMA after the other, as Linux does it: what was changed before a VMA that forbids it, or a
  * hole, stays changed.
  *
- * Linux: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup), as of 6.12.  Not modelled: protection keys;
- * locked memory that becomes writable is not faulted in at once.
+ * Linux: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup), as of 6.12.  Not modelled: protection keys.
+ * Locked private memory that becomes writable is faulted in when the whole range is done; Linux does it
+ * VMA by VMA.
  */
 #include "memory.h"
+#include "populate.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -31,8 +33,11 @@ static int fixup_account(const struct vma *vma, unsigned long nr_pages, unsigned
 		if (!may_expand_vm(vma->mm, *flags, nr_pages) &&
 		    may_expand_vm(vma->mm, vma->flags, nr_pages))
 			return -ENOMEM;
-		if (!(vma->flags & unaccounted))
+		if (!(vma->flags & unaccounted)) {
+			if (vm_commit_reserve(vma->mm, nr_pages))
+				return -ENOMEM;
 			*flags |= VM_ACCOUNT;
+		}
 	} else if ((vma->flags & VM_ACCOUNT) && vma_is_anon(vma) && !vma->anon_vma) {
 		*flags &= ~(unsigned long)VM_ACCOUNT;
 	}
@@ -52,6 +57,7 @@ int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned
 	err = fixup_account(vma, (end - start) >> PAGE_SHIFT, &flags);
 	if (!err)
 		err = vma_modify_flags(mm, vma, start, end, flags, result);
+	vm_commit_release(mm);
 	if (!err)
 		change_protection(*result, start, end);
 	return err;
@@ -79,7 +85,14 @@ static int find_first_vma(struct mm *mm, unsigned long *start, unsigned long end
 	return 0;
 }
 
-static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, int prot, int grows)
+/* Its pages would have to be copied at the first write, and locked memory shall not wait. */
+static bool needs_copies(const struct vma *vma, unsigned long flags)
+{
+	return (vma->flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (flags & VM_WRITE);
+}
+
+static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, int prot, int grows,
+		       bool *populate)
 {
 	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	struct vma *vma;
@@ -91,6 +104,7 @@ static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, in
 
 		if (flags & ~(flags >> 4) & VM_ACCESS_FLAGS)
 			return -EACCES;
+		*populate |= needs_copies(vma, flags);
 		err = mprotect_fixup(mm, vma, &vma, start, min(vma->end, end), flags);
 		if (err)
 			return err;
@@ -109,6 +123,7 @@ BUILD_ASSERT(PROT_READ == VM_READ && PROT_WRITE == VM_WRITE && PROT_EXEC == VM_E
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot)
 {
 	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	bool populate = false;
 	unsigned long end;
 	int err;
 
@@ -123,7 +138,9 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot)
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
 	down_write(&mm->mmap_lock);
-	err = do_mprotect(mm, addr, end, prot, grows);
+	err = do_mprotect(mm, addr, end, prot, grows, &populate);
 	up_write(&mm->mmap_lock);
+	if (populate)
+		mm_populate_locked(mm, addr, end);
 	return err;
 }

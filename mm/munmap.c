@@ -22,16 +22,18 @@
 
 /* ---- Taking a range out ------------------------------------------------------------------------------------- */
 
-/* The pages that are mapped in the range. */
-static unsigned long munmap_count_pages(const struct vma_munmap *munmap)
+static void munmap_count_pages(struct vma_munmap *munmap)
 {
-	unsigned long nr_pages = 0;
 	const struct vma *vma;
 
-	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end)
-		nr_pages +=
+	munmap->nr_pages = munmap->nr_accounted = 0;
+	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end) {
+		unsigned long nr_pages =
 			(min(vma->end, munmap->end) - max(vma->start, munmap->start)) >> PAGE_SHIFT;
-	return nr_pages;
+
+		munmap->nr_pages += nr_pages;
+		munmap->nr_accounted += vma->flags & VM_ACCOUNT ? nr_pages : 0;
+	}
 }
 
 /* What stays of the VMAs at the ends, and what takes the place, become one change of the tree. */
@@ -48,7 +50,7 @@ int vma_munmap_reserve(struct vma_munmap *munmap)
 	munmap->first = first;
 	munmap->last = last;
 	munmap->tail = NULL;
-	munmap->nr_pages = munmap_count_pages(munmap);
+	munmap_count_pages(munmap);
 	munmap->tree = (struct vma_tree_change){ .start = munmap->start, .end = munmap->end };
 	if (head && tail && first == last) {
 		/* Only a hole makes the VMAs more. */

@@ -14,6 +14,7 @@
 #include "machine.h"
 #include "mm.h"
 #include "mmu_gather.h"
+#include "tlb.h"
 
 #include <errno.h>
 
@@ -150,17 +151,32 @@ unsigned long next_page_table(struct mm *mm, unsigned long addr, unsigned long e
 
 /* ---- Making tables ------------------------------------------------------------------------------------ */
 
-static struct folio *table_alloc(struct mm *mm)
+static struct folio *table_make(struct machine *machine)
 {
-	struct folio *table = folio_alloc(mm->machine, GFP_CORE, GW_NODE_ANY);
+	struct folio *table = folio_alloc(machine, GFP_CORE, GW_NODE_ANY);
 
 	if (!table)
 		return NULL;
-	folio_zero(mm->machine, table);
+	folio_zero(machine, table);
 	folio_set(table, PG_table);
-	table->mapping = (unsigned long)mm->machine; /* for the RCU callback that frees it */
+	table->mapping = (unsigned long)machine; /* for the RCU callback that frees it */
 	table->table.nr_entries = 0;
 	spin_lock_init(&table->table.lock, LOCK_PAGE_TABLE);
+	return table;
+}
+
+/* The stock is not empty only while mmap_lock is held for write, by us. */
+static struct folio *table_alloc(struct mm *mm)
+{
+	struct folio *table;
+
+	if (list_empty(&mm->stock.tables)) {
+		table = table_make(mm->machine);
+	} else {
+		table = list_first_entry(&mm->stock.tables, struct folio, lru);
+		list_del(&table->lru);
+	}
+	if (table)
 	atomic_long_add_return(&mm->nr_tables, 1);
 	return table;
 }
@@ -182,6 +198,28 @@ static void table_free_rcu(struct rcu_head *head)
 void table_free(struct folio *table)
 {
 	call_rcu(&table->rcu, table_free_rcu);
+}
+
+int table_stock(struct mm *mm, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		struct folio *table = table_make(mm->machine);
+
+		if (!table)
+			return -ENOMEM;
+		list_add(&table->lru, &mm->stock.tables);
+	}
+	return 0;
+}
+
+void table_stock_drain(struct machine *machine, struct stock *stock)
+{
+	while (!list_empty(&stock->tables)) {
+		struct folio *table = list_first_entry(&stock->tables, struct folio, lru);
+
+		list_del(&table->lru);
+		table_free_now(machine, table);
+	}
 }
 
 /* Put a new table below @upperp unless somebody was faster.  => -ENOMEM */
@@ -208,11 +246,12 @@ static int table_install(struct mm *mm, pte_t *upperp)
 	return 0;
 }
 
-int pte_alloc(struct mm *mm, unsigned long addr)
+/* The tables for @addr from the top down to those that entries for 1 << @lowest bytes name. */
+static int tables_alloc(struct mm *mm, unsigned long addr, int lowest)
 {
 	pte_t *table = pgd_entries(mm);
 
-	for (int shift = PGDIR_SHIFT; shift >= PMD_SHIFT; shift -= 9) {
+	for (int shift = PGDIR_SHIFT; shift >= lowest; shift -= 9) {
 		pte_t *upperp = &table[table_index(addr, shift)];
 
 		if (pte_none(ptep_get_lockless(upperp)) && table_install(mm, upperp))
@@ -220,6 +259,44 @@ int pte_alloc(struct mm *mm, unsigned long addr)
 		table = table_entries(mm->machine, ptep_get_lockless(upperp));
 	}
 	return 0;
+}
+
+int pte_alloc(struct mm *mm, unsigned long addr)
+{
+	return tables_alloc(mm, addr, PMD_SHIFT);
+}
+
+int pmd_alloc(struct mm *mm, unsigned long addr)
+{
+	return tables_alloc(mm, addr, PUD_SHIFT);
+}
+
+/*
+ * A processor's page walk holds the table's lock from the look at its entry to the filled
+ * translation, and nothing else; so the lock is held from the change to the end of the flush, or a
+ * translation of the old address could be made behind it.
+ */
+bool pmd_move(struct mm *mm, unsigned long old, unsigned long new)
+{
+	pte_t *oldp = pmd_offset(mm, old), *newp = pmd_offset(mm, new), pmd;
+	struct machine *machine = mm->machine;
+	struct folio *table;
+
+	rwsem_assert_held_write(&mm->mmap_lock);
+	ASSERT(IS_ALIGNED(old | new, PMD_SIZE));
+	if (!oldp || !newp || pte_none(ptep_get(oldp)) || !pte_none(ptep_get(newp)))
+		return false;
+	pmd = ptep_get(oldp);
+	table = core_folio(machine, table_entries(machine, pmd));
+	spin_lock(&table->table.lock);
+	flush_tlb_batched_pending(mm, old, old + PMD_SIZE);
+	core_folio(machine, oldp)->table.nr_entries--;
+	WRITE_ONCE(oldp->v, 0);
+	core_folio(machine, newp)->table.nr_entries++;
+	smp_store_release(&newp->v, pmd.v); /* as table_install() */
+	flush_tlb_range(mm, old, old + PMD_SIZE, GW_TLB_UNMAP);
+	spin_unlock(&table->table.lock);
+	return true;
 }
 
 int pgd_alloc(struct mm *mm)

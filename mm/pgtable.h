@@ -19,6 +19,9 @@
 #include "folio.h"
 #include "sync.h"
 
+struct mm;
+struct stock;
+
 #define PAGE_SHIFT GW_PAGE_SHIFT
 #define PAGE_SIZE  GW_PAGE_SIZE
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
@@ -223,14 +226,36 @@ void pte_unmap_unlock(struct spinlock *ptl);
 /* The same without the lock; the caller's locks keep the table alive. */
 pte_t *pte_offset_lockless(struct mm *mm, unsigned long addr);
 
+/* Where a table's share of [@addr, @end) ends. */
+static inline unsigned long pmd_addr_end(unsigned long addr, unsigned long end)
+{
+	unsigned long next = (addr + PMD_SIZE) & ~(PMD_SIZE - 1);
+
+	return next - 1 < end - 1 ? next : end;
+}
+
 /*
  * Where in (@addr, @end] the next table of PTEs may be, when @addr has none: what a missing upper
  * table would have mapped is left out at once, so that a large range costs what is in it.
  */
 unsigned long next_page_table(struct mm *mm, unsigned long addr, unsigned long end);
 
+/* Get @nr tables ahead.  => -ENOMEM; what was got stays in the stock */
+int table_stock(struct mm *mm, int nr) __must_check;
+void table_stock_drain(struct machine *machine, struct stock *stock);
+
 /* Make the tables for @addr exist.  => -ENOMEM; mmap_lock held, no spinlock held */
 int pte_alloc(struct mm *mm, unsigned long addr) __must_check;
+
+/*
+ * Hang the table of PTEs for @old below the place for @new instead; both are PMD aligned.  Old
+ * translations are flushed.
+ * => false: there is no table for @old, or the place for @new is taken; nothing changed
+ * => mmap_lock and the rmap locks of all that the table maps held for write
+ */
+bool pmd_move(struct mm *mm, unsigned long old, unsigned long new) __must_check;
+/* Make what is above the table of PTEs for @addr exist.  => -ENOMEM; as pte_alloc() */
+int pmd_alloc(struct mm *mm, unsigned long addr) __must_check;
 
 /* Give back the empty tables of [@start, @end); @floor and @ceiling as in Linux's free_pgtables:
  * tables that also serve addresses outside [floor, ceiling) stay.  0 as ceiling means the top.

@@ -25,7 +25,7 @@ struct validation {
 	struct gw_validation *result;
 	struct mm *mm; /* being looked at */
 	long rss_anon, rss_file, nr_tables;
-	unsigned long total_vm;
+	unsigned long total_vm, locked_vm, committed;
 };
 
 static void problem(void *arg, const char *fmt, ...) __printf(2, 3);
@@ -58,6 +58,9 @@ void machine_validate(struct machine *machine, struct gw_validation *result)
 		machine->folios[pfn].seen = 0;
 	list_for_each_entry(mm, &machine->mms, mms)
 		validate_mm(&v, mm);
+	if (v.committed != vm_committed(machine))
+		problem(&v, "%lu pages are promised, the machine says %lu", v.committed,
+			vm_committed(machine));
 	validate_folios(&v);
 	validate_lru(&v);
 	validate_tlbs(&v);
@@ -119,6 +122,12 @@ static void validate_vma(struct validation *v, const struct vma *vma, const stru
 	if (vma->anon_vma || !list_empty(&vma->anon_vma_chain))
 		validate_chains(v, vma);
 	v->total_vm += vma_pages(vma);
+	if (vma->flags & VM_LOCKED)
+		v->locked_vm += vma_pages(vma);
+	else if (vma->flags & VM_LOCKONFAULT)
+		problem(v, "VMA %lx-%lx locks on fault what is not locked", vma->start, vma->end);
+	if (vma->flags & VM_ACCOUNT)
+		v->committed += vma_pages(vma);
 }
 
 static void validate_vmas(struct validation *v)
@@ -140,6 +149,9 @@ static void validate_vmas(struct validation *v)
 	if (v->total_vm != mm->total_vm)
 		problem(v, "mm %lu covers %lu pages, total_vm says %lu", mm->id, v->total_vm,
 			mm->total_vm);
+	if (v->locked_vm != mm->locked_vm)
+		problem(v, "mm %lu locks %lu pages, locked_vm says %lu", mm->id, v->locked_vm,
+			mm->locked_vm);
 }
 
 /* ---- Entries ------------------------------------------------------------------------------------------ */
@@ -240,7 +252,7 @@ static void validate_mm(struct validation *v, struct mm *mm)
 {
 	v->mm = mm;
 	v->rss_anon = v->rss_file = 0;
-	v->total_vm = 0;
+	v->total_vm = v->locked_vm = 0;
 	validate_vmas(v);
 	pgtable_for_each(mm, validate_table, v);
 	if (v->rss_anon != atomic_long_read(&mm->rss_anon) ||

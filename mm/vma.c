@@ -63,7 +63,7 @@ unsigned long vma_start_gap(const struct vma *vma)
 
 struct vma *vma_alloc(struct mm *mm)
 {
-	struct vma *vma = machine_alloc(mm->machine, KMEM_VMA);
+	struct vma *vma = stock_alloc(mm->machine, &mm->stock, KMEM_VMA);
 
 	if (!vma)
 		return NULL;
@@ -118,13 +118,18 @@ void vma_remove_rmap_and_free(struct vma *vma)
 
 struct vma *vma_copy_part(struct vma *vma, unsigned long start, unsigned long end)
 {
+	return vma_dup(vma, start, end, linear_page_index(vma, start));
+}
+
+struct vma *vma_dup(struct vma *vma, unsigned long start, unsigned long end, unsigned long pgoff)
+{
 	struct vma *part = vma_alloc(vma->mm);
 
 	if (!part)
 		return NULL;
 	part->start = start;
 	part->end = end;
-	part->pgoff = linear_page_index(vma, start);
+	part->pgoff = pgoff;
 	part->flags = vma->flags;
 	part->page_prot = vma->page_prot;
 	part->anon_vma = vma->anon_vma;
@@ -292,15 +297,32 @@ out_range:
 	return -ENOMEM;
 }
 
+void vma_emptied(struct vma *vma, unsigned long start, unsigned long end)
+{
+	struct mm *mm = vma->mm;
+
+	if (vma->flags & VM_LOCKED_MASK) {
+		vm_stat_account(mm, vma->flags, -(long)vma_pages(vma));
+		vma_set_flags(vma, vma->flags & ~(unsigned long)VM_LOCKED_MASK);
+		vm_stat_account(mm, vma->flags, vma_pages(vma));
+	}
+	if (vma->start != start || vma->end != end)
+		return;
+	unlink_anon_vmas(vma);
+	if (vma_is_anon(vma) && !(vma->flags & VM_MAYSHARE))
+		vma_reset_pgoff(vma);
+}
+
 /* ---- Growing a stack ---------------------------------------------------------------------------------------- */
 
-/* Linux: acct_stack_growth(). */
+/* Linux: acct_stack_growth().  True: what it takes is charged. */
 static bool stack_may_grow(struct mm *mm, const struct vma *vma, unsigned long start)
 {
 	unsigned long nr_pages = (vma->start - start) >> PAGE_SHIFT;
 
 	return nr_pages <= vma->pgoff && may_expand_vm(mm, vma->flags, nr_pages) &&
-	       vma->end - start <= mm->limits.stack && mlock_future_ok(mm, vma->flags, nr_pages);
+	       vma->end - start <= mm->limits.stack && mlock_future_ok(mm, vma->flags, nr_pages) &&
+	       (!(vma->flags & VM_ACCOUNT) || !vm_commit_reserve(mm, nr_pages));
 }
 
 /* A mapping that can be used must not come too near below. */
@@ -323,6 +345,7 @@ static bool stack_gap_is_kept(struct mm *mm, const struct vma *vma, unsigned lon
 int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 {
 	unsigned long start = ALIGN_DOWN(addr, PAGE_SIZE);
+	int err;
 
 	rwsem_assert_held_write(&mm->mmap_lock);
 	if (start >= vma->start)
@@ -338,6 +361,8 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 		return -ENOMEM;
 	if (!stack_may_grow(mm, vma, start))
 		return -ENOMEM;
-	return vma_set_bounds(mm, vma, start, vma->end,
+	err = vma_set_bounds(mm, vma, start, vma->end,
 			      vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
+	vm_commit_release(mm);
+	return err;
 }

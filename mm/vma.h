@@ -32,12 +32,16 @@ enum vma_flags {
 	VM_RAND_READ = 0x10000,
 	VM_DONTCOPY = 0x20000,
 	VM_DONTEXPAND = 0x40000,
+	VM_LOCKONFAULT = 0x80000, /* with VM_LOCKED: nothing is brought in */
 	VM_ACCOUNT = 0x100000,
 	VM_NORESERVE = 0x200000,
+	VM_WIPEONFORK = 0x2000000, /* the child finds zeroes */
+	VM_DONTDUMP = 0x4000000,
 	VM_SOFTDIRTY = 0x8000000,
 };
 
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_LOCKED_MASK	(VM_LOCKED | VM_LOCKONFAULT)
 #define VM_STACK_FLAGS	(VM_GROWSDOWN | VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT)
 
 /*
@@ -162,6 +166,30 @@ int vma_shrink(struct mm *mm, struct vma *vma, unsigned long start, unsigned lon
 	       unsigned long pgoff) __must_check;
 
 /*
+ * Grow @vma to @end, where nothing is in the way, and into what follows if they are alike.
+ * Linux: vma_merge_extend().  => -ENOMEM, nothing changed
+ */
+int vma_extend(struct mm *mm, struct vma *vma, unsigned long end) __must_check;
+
+/*
+ * The pages of [@start, @end) of @vma have been moved away: it is not locked any more, and if that was
+ * all of it, it is as if it never had any.
+ */
+void vma_emptied(struct vma *vma, unsigned long start, unsigned long end);
+
+/* What mremap() makes of @vma at another place, of the part of it that begins at @source. */
+struct vma_copy {
+	struct vma *vma;		 /* in; out: the VMA at @source, which may have merged */
+	unsigned long source, addr, len; /* in */
+	bool keep_source;		 /* in: @vma stays, so it may not merge with itself */
+	unsigned long pgoff;
+	struct vma *new;	/* out: covers the new place */
+	bool need_rmap_locks;	/* out: a walk may come to @new before it comes to @vma */
+};
+/* Linux: copy_vma().  => -ENOMEM, nothing changed */
+int vma_copy(struct vma_copy *copy) __must_check;
+
+/*
  * Grow a VM_GROWSDOWN @vma so that it contains @addr.  Linux: expand_downwards().
  * => -ENOMEM: a limit or the guard gap forbids it; nothing changed
  */
@@ -185,6 +213,7 @@ struct vma_munmap {
 	struct vma *first, *last;  /* the first and the last VMA of the range, or NULL */
 	struct vma *tail;	   /* made for the upper part of a VMA that is cut in two, or NULL */
 	unsigned long nr_pages;	   /* mapped in the range */
+	unsigned long nr_accounted; /* of these, in VMAs with VM_ACCOUNT */
 	struct vma_tree_change tree;
 };
 /* => -ENOMEM, nothing changed */
@@ -208,6 +237,15 @@ long mm_mmap(struct mm *mm, const struct gw_mmap *args);
 int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len);
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot);
 unsigned long mm_brk(struct mm *mm, unsigned long brk);
+long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigned long new_len,
+	       unsigned long flags, unsigned long new_addr);
+int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice);
+int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, int flags);
+int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len);
+int mm_mlockall(struct mm *mm, int flags);
+int mm_munlockall(struct mm *mm);
+int mm_mincore(struct mm *mm, unsigned long addr, unsigned long len, unsigned long vec);
+int mm_msync(struct mm *mm, unsigned long addr, unsigned long len, int flags);
 void mm_maps(struct mm *mm, void (*line)(void *arg, const struct gw_maps_line *line), void *arg);
 
 /* mprotect_fixup(): flags and entries of one VMA's range; exec uses it for its stack. */
@@ -216,9 +254,22 @@ int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned
 
 /* May @nr_pages more be mapped with @flags?  RLIMIT_AS, RLIMIT_DATA. */
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long nr_pages);
+/* The same when what is mapped in [@start, @end) will be gone. */
+bool may_expand_vm_replacing(struct mm *mm, unsigned long flags, unsigned long nr_pages,
+			     unsigned long start, unsigned long end);
 /* May @nr_pages more be locked, if @flags say so?  RLIMIT_MEMLOCK. */
 bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages);
-/* vma_update.c does this for every change that it makes; also locked_vm. */
+/*
+ * Charge @nr_pages of VM_ACCOUNT ahead of the VMAs that will have them, or refuse; what these do not
+ * use goes back with vm_commit_release(), in the same section of mmap_lock.
+ * Linux: security_vm_enough_memory_mm(), vm_unacct_memory().  => -ENOMEM
+ */
+int vm_commit_reserve(struct mm *mm, unsigned long nr_pages) __must_check;
+void vm_commit_release(struct mm *mm);
+/* The pages that the machine will promise, and those that it has promised. */
+unsigned long vm_commit_limit(const struct machine *machine);
+unsigned long vm_committed(struct machine *machine);
+/* vma_update.c does this for every change that it makes; also locked_vm, and what is promised. */
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);
 
 /* Take @vma, in no tree any more, off rmap, and free it.  exit_mmap() and munmap use it. */

@@ -11,6 +11,15 @@
  */
 #include "vma_merge.h"
 
+#include <errno.h>
+
+/* Whose pages the range has, or will have. */
+static struct vma *merge_source(const struct vma_merge *merge)
+{
+	return merge->middle ? merge->middle : merge->copied;
+}
+
+/* Fork gave @vma chains of its parent: pages of it may be under any of them. */
 static bool has_parents_chains(const struct vma *vma)
 {
 	return vma && !list_empty(&vma->anon_vma_chain) &&
@@ -24,10 +33,11 @@ static bool has_parents_chains(const struct vma *vma)
  */
 static bool is_mergeable_anon_vma(const struct vma_merge *merge, const struct vma *vma)
 {
-	const struct anon_vma *ours = merge->middle ? merge->middle->anon_vma : NULL;
+	const struct vma *source = merge_source(merge);
+	const struct anon_vma *ours = source ? source->anon_vma : NULL;
 
 	if (ours && !vma->anon_vma)
-		return !has_parents_chains(merge->middle);
+		return !has_parents_chains(source);
 	if (!ours && vma->anon_vma)
 		return !has_parents_chains(vma);
 	return ours == vma->anon_vma;
@@ -35,7 +45,7 @@ static bool is_mergeable_anon_vma(const struct vma_merge *merge, const struct vm
 
 static bool can_merge_with(const struct vma_merge *merge, const struct vma *vma)
 {
-	return vma != merge->middle &&
+	return vma != merge->middle && vma != merge->apart &&
 	       !((vma->flags ^ merge->flags) & ~(unsigned long)VM_SOFTDIRTY) &&
 	       !(merge->flags & VM_DONTEXPAND) && vma->mapping == merge->mapping &&
 	       is_mergeable_anon_vma(merge, vma);
@@ -86,7 +96,7 @@ static void merge_fill_update(const struct vma_merge *merge, struct vma_update *
 static int merge_take_anon_vma(const struct vma_merge *merge)
 {
 	struct vma *target = merge_target(merge);
-	struct vma *from = merge->middle;
+	struct vma *from = merge_source(merge);
 	int err;
 
 	if (target->anon_vma)
@@ -165,4 +175,82 @@ struct vma *vma_merge_around(struct mm *mm, struct vma *vma)
 	if (is_shared_anon(vma->flags, vma->mapping) || vma_merge(&merge, &merged) || !merged)
 		return vma;
 	return merged;
+}
+
+/* ---- mremap() ---------------------------------------------------------------------------------------------- */
+
+int vma_extend(struct mm *mm, struct vma *vma, unsigned long end)
+{
+	struct vma_merge merge = {
+		.mm = mm,
+		.start = vma->end,
+		.end = end,
+		.flags = vma->flags,
+		.mapping = vma->mapping,
+		.pgoff = vma->pgoff + vma_pages(vma),
+		.copied = vma,
+	};
+	struct vma *merged;
+	int err;
+
+	if (is_shared_anon(vma->flags, vma->mapping))
+		return vma_expand(mm, vma, vma->start, end, vma->pgoff);
+	err = vma_merge(&merge, &merged);
+	if (err || merged)
+		return err;
+	return vma_expand(mm, vma, vma->start, end, vma->pgoff);
+}
+
+/* A VMA of its own at the new place.  => -ENOMEM, nothing changed */
+static int vma_insert_copy(struct vma_copy *copy)
+{
+	struct vma *new = vma_dup(copy->vma, copy->addr, copy->addr + copy->len, copy->pgoff);
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	err = vma_insert(copy->vma->mm, new);
+	if (err) {
+		vma_discard_part(new);
+		return err;
+	}
+	copy->new = new;
+	copy->need_rmap_locks = false; /* walks come to what was put in last last */
+	return 0;
+}
+
+/*
+ * A VMA that never had a page of its own takes the page offset that the new place would have given
+ * it, and so may merge there, even with itself.  Linux: copy_vma().
+ */
+int vma_copy(struct vma_copy *copy)
+{
+	struct vma *vma = copy->vma, *merged = NULL;
+	bool untouched = vma_is_anon(vma) && !vma->anon_vma && !(vma->flags & VM_MAYSHARE);
+	struct vma_merge merge = {
+		.mm = vma->mm,
+		.start = copy->addr,
+		.end = copy->addr + copy->len,
+		.flags = vma->flags,
+		.mapping = vma->mapping,
+		.copied = vma,
+		.apart = copy->keep_source ? vma : NULL,
+	};
+	unsigned long pgoff, source = copy->source;
+	int err = 0;
+
+	copy->pgoff = untouched ? copy->addr >> PAGE_SHIFT : linear_page_index(vma, source);
+	merge.pgoff = copy->pgoff;
+	if (!is_shared_anon(vma->flags, vma->mapping))
+		err = vma_merge(&merge, &merged);
+	if (err)
+		return err;
+	if (!merged)
+		return vma_insert_copy(copy);
+	/* It may have been merged away itself. */
+	copy->vma = vma_lookup(merge.mm, source);
+	pgoff = copy->vma->pgoff;
+	copy->new = merged;
+	copy->need_rmap_locks = merged->pgoff <= pgoff;
+	return 0;
 }

@@ -17,6 +17,8 @@ struct vma_merge {
 	struct mapping *mapping;
 	unsigned long pgoff;
 	struct vma *middle;	  /* NULL: a new range */
+	struct vma *copied;	  /* the new range will have its pages; NULL: it begins without */
+	const struct vma *apart;  /* not to be merged with, or NULL */
 	struct vma *left, *right; /* those to merge with, or NULL */
 };
 /* => 0, and *@merged is NULL when no rule allows it; -ENOMEM, nothing changed */

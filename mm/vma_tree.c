@@ -26,6 +26,7 @@
 
 #include "block.h"
 #include "machine.h"
+#include "stock.h"
 
 #define FANOUT	   16
 #define MIN_FILL   (FANOUT / 2)
@@ -356,7 +357,8 @@ static int edit_build(struct edit *edit, int level)
 
 	edit->nr_fresh = 0;
 	for (int i = 0; i < nr_nodes; i++) {
-		struct vma_node *node = machine_alloc(edit->tree->machine, KMEM_VMA_NODE);
+		struct vma_node *node =
+			stock_alloc(edit->tree->machine, edit->tree->stock, KMEM_VMA_NODE);
 
 		if (!node)
 			return -ENOMEM;
@@ -423,6 +425,17 @@ void vma_tree_cancel(struct vma_tree *tree, struct vma_tree_change *change)
 		machine_free(tree->machine, KMEM_VMA_NODE, node);
 	}
 	change->fresh = change->retired = NULL;
+}
+
+/* On each level what the run keeps, a neighbour and what is new; and a level more. */
+int vma_tree_stock(struct vma_tree *tree, int nr_changes)
+{
+	int per_level = (ITEMS_MAX + FANOUT - 1) / FANOUT;
+	int nr_levels = tree_height(tree->root) + 1;
+
+	ASSERT(nr_changes < FANOUT); /* so they add no second level */
+	return stock_fill(tree->machine, tree->stock, KMEM_VMA_NODE,
+			  nr_changes * nr_levels * per_level);
 }
 
 void vma_tree_clear(struct vma_tree *tree)

@@ -17,11 +17,13 @@
 #include "sync.h"
 
 struct machine;
+struct stock;
 struct vma;
 struct vma_node;
 
 struct vma_tree {
 	struct machine *machine;
+	struct stock *stock;   /* where nodes come from first, or NULL */
 	struct vma_node *root; /* RCU; NULL: empty */
 	int count;	       /* mmap_lock: VMAs in the tree */
 };
@@ -71,6 +73,12 @@ static inline void vma_tree_change_insert(struct vma_tree_change *change, unsign
 	ASSERT(change->nr_insert < VMA_TREE_INSERT_MAX);
 	change->insert[change->nr_insert++] = (struct vma_slot){ start, end, vma };
 }
+
+/*
+ * Get the nodes for @nr_changes changes, one after the other, ahead: they cannot fail then.
+ * => -ENOMEM; what was got stays in the stock
+ */
+int vma_tree_stock(struct vma_tree *tree, int nr_changes) __must_check;
 
 /* Take every slot out at once; for the end of an address space. */
 void vma_tree_clear(struct vma_tree *tree);

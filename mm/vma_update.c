@@ -178,3 +178,10 @@ void vma_update_commit(struct vma_update *update)
 		vma_remove_rmap_and_free(vma);
 	}
 }
+
+/* No rmap tree has it, so nobody can look. */
+void vma_reset_pgoff(struct vma *vma)
+{
+	ASSERT(vma_is_anon(vma) && !vma->anon_vma);
+	vma->pgoff = vma->start >> PAGE_SHIFT;
+}

@@ -46,10 +46,16 @@ void vma_update_commit(struct vma_update *update);
 /* The bounds and the accounts; the tree is the caller's.  For munmap, which changes it at once. */
 void vma_update_apply(struct vma_update *update);
 
+/* An anonymous VMA without pages gets the page offset that it would be born with. */
+void vma_reset_pgoff(struct vma *vma);
+
 /*
  * A VMA in no tree for [@start, @end), which lies inside @vma, like it in all else, rmap chains
  * included.  NULL: out of memory.
  */
 struct vma *vma_copy_part(struct vma *vma, unsigned long start, unsigned long end) __must_check;
-/* Undo it. */
+/* The same for a place elsewhere. */
+struct vma *vma_dup(struct vma *vma, unsigned long start, unsigned long end, unsigned long pgoff)
+	__must_check;
+/* Undo either. */
 void vma_discard_part(struct vma *part);

@@ -59,6 +59,19 @@ struct gw_core {
 	long (*mmap)(struct mm *mm, const struct gw_mmap *args);
 	int (*munmap)(struct mm *mm, unsigned long addr, unsigned long len);
 	int (*mprotect)(struct mm *mm, unsigned long addr, unsigned long len, int prot);
+	/* The new address.  Flags are MREMAP_*. */
+	long (*mremap)(struct mm *mm, unsigned long addr, unsigned long old_len,
+		       unsigned long new_len, unsigned long flags, unsigned long new_addr);
+	/* MADV_*; an error may come after part of the range has been advised, as on Linux. */
+	int (*madvise)(struct mm *mm, unsigned long addr, unsigned long len, int advice);
+	/* MLOCK_ONFAULT or 0; MCL_*.  An error may come after part of the range was locked. */
+	int (*mlock)(struct mm *mm, unsigned long addr, unsigned long len, int flags);
+	int (*munlock)(struct mm *mm, unsigned long addr, unsigned long len);
+	int (*mlockall)(struct mm *mm, int flags);
+	int (*munlockall)(struct mm *mm);
+	/* One byte for each page is written to @vec, an address of @mm. */
+	int (*mincore)(struct mm *mm, unsigned long addr, unsigned long len, unsigned long vec);
+	int (*msync)(struct mm *mm, unsigned long addr, unsigned long len, int flags);
 	/* The new break, or the old one when it could not be moved. */
 	unsigned long (*brk)(struct mm *mm, unsigned long brk);
 

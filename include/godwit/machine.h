@@ -55,7 +55,11 @@ enum gw_counter {
 	X(migrate_flush_before_copy, "migrate-flush-before-copy", NULL,                            \
 	  "translations are flushed before the old frame is copied")                               \
 	X(migrate_recheck_refs, "migrate-recheck-refs", NULL,                                      \
-	  "the reference count must be the expected one before a folio is moved")
+	  "the reference count must be the expected one before a folio is moved")                  \
+	X(mremap_rmap_locks, "mremap-rmap-locks", "108d6642ad81",                                  \
+	  "entries move under the rmap locks where a walk may meet the new VMA before the old one") \
+	X(zap_nested_flush, "zap-nested-flush", "99baac21e458",                                    \
+	  "who zaps beside another flushes what the other may not have flushed yet")
 
 enum gw_guard {
 #define X(id, name, commit, reason) GW_GUARD_##id,
@@ -115,6 +119,8 @@ struct gw_machine_config {
 	unsigned long task_size;     /* end of a guest's address space, page aligned */
 	unsigned long mmap_min_addr; /* vm.mmap_min_addr */
 	int max_map_count;	     /* vm.max_map_count; 0: Linux's 65530 */
+	int overcommit_memory;	     /* vm.overcommit_memory: 0 guess, 1 always, 2 never */
+	int overcommit_ratio;	     /* percent of nr_frames, with 2; 0: Linux's 50 */
 	int migrate_passes;	     /* Linux's ten; 0: ten */
 	int migrate_batch;	     /* folios locked at once, at most and by default 512 */
 	uint64_t seed;		     /* of the machine's only random source */

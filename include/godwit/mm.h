@@ -41,6 +41,7 @@ struct gw_mapping_info {
 	uint64_t size;	  /* bytes */
 	const char *name; /* as /proc/PID/maps shows it; copied, at most 255 bytes kept */
 	uint64_t dev, ino;
+	bool hide_residency; /* mincore() says of every page that it is there */
 };
 
 struct gw_mmap {
@@ -55,6 +56,7 @@ struct gw_mmap {
 /* Resource limits that memory calls obey, in bytes; RLIM_INFINITY is ~0. */
 struct gw_limits {
 	uint64_t as, data, stack, memlock;
+	uint64_t data_hard; /* RLIMIT_DATA's hard limit, which counts where data is 0 */
 };
 
 struct gw_maps_line {

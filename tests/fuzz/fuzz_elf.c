@@ -191,6 +191,7 @@ static void create_machine(struct fuzz *fuzz)
 		.nr_nodes = 1,
 		.task_size = task_size_of(fuzz),
 		.mmap_min_addr = 65536,
+		.overcommit_memory = 1, /* the programs are the hosts', the memory is not */
 		.seed = fuzz->options,
 		.poison = true,
 	};

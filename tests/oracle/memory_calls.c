@@ -395,7 +395,7 @@ static int read_page(void *arg, unsigned long pgoff, void *to)
 static void ours_create(struct ours *ours, struct oracle *oracle)
 {
 	static const struct gw_mapping_ops ops = { .read_page = read_page };
-	const struct gw_limits limits = { ~0ull, ~0ull, ~0ull, ~0ull };
+	const struct gw_limits limits = { ~0ull, ~0ull, ~0ull, ~0ull, ~0ull };
 	struct gw_mapping_info info = {
 		.ops = &ops,
 		.file = &oracle->file_fd,
@@ -409,6 +409,7 @@ static void ours_create(struct ours *ours, struct oracle *oracle)
 		.nr_nodes = 1,
 		.task_size = (1ul << 47) - PAGE_SIZE,
 		.mmap_min_addr = PAGE_SIZE,
+		.overcommit_memory = OVERCOMMIT_ALWAYS, /* the host has more frames */
 		.poison = true,
 	};
 

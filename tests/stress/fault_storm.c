@@ -263,7 +263,7 @@ int main(int argc, char **argv)
 	static const struct gw_mapping_info info = {
 		.ops = &file_ops, .size = FILE_PAGES * PAGE, .name = "/file", .dev = 1, .ino = 2
 	};
-	static const struct gw_limits limits = { ~0ull, ~0ull, 8 << 20, ~0ull };
+	static const struct gw_limits limits = { ~0ull, ~0ull, 8 << 20, ~0ull, ~0ull };
 	static struct part parts[NR_WORKERS];
 	struct mapping *file;
 	struct mm *mm;

@@ -92,6 +92,7 @@ void rig_create(struct rig *rig, int argc, char **argv)
 		.nr_nodes = 1,
 		.task_size = 0x7ffffffff000,
 		.mmap_min_addr = 0x10000,
+		.overcommit_memory = 1,
 		.poison = true,
 	};
 	int err;

@@ -21,6 +21,7 @@ struct gw_machine_config fixture_config(void)
 		.nr_nodes = 1,
 		.task_size = (1ul << 47) - PAGE_SIZE,
 		.mmap_min_addr = 65536,
+		.overcommit_memory = OVERCOMMIT_ALWAYS, /* addresses are many, frames few */
 		.seed = 1,
 		.poison = true,
 	};

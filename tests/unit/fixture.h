@@ -25,8 +25,9 @@ struct fixture {
 };
 
 /*
- * What fixture_create() starts from: 1024 frames in one node, 2 CPUs, 47 bits of address, freed frames
- * poisoned.  A test changes what it needs; memory is filled in by fixture_create().
+ * What fixture_create() starts from: 1024 frames in one node, 2 CPUs, 47 bits of address, overcommit
+ * without limit, freed frames poisoned.  A test changes what it needs; memory is filled in by
+ * fixture_create().
  */
 struct gw_machine_config fixture_config(void);
 
