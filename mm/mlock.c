@@ -88,7 +88,8 @@ static int posix_errno(int err)
 	}
 }
 
-static int do_lock_range(struct mm *mm, unsigned long start, unsigned long len, unsigned long locked)
+static int do_lock_range(struct mm *mm, unsigned long start, unsigned long len,
+			 unsigned long locked)
 {
 	if (start + len < start)
 		return -EINVAL;

@@ -6,8 +6,6 @@
  * hole, stays changed.
  *
  * Linux: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup), as of 6.12.  Not modelled: protection keys.
- * Locked private memory that becomes writable is faulted in when the whole range is done; Linux does it
- * VMA by VMA.
  */
 #include "memory.h"
 #include "populate.h"
@@ -44,9 +42,16 @@ static int fixup_account(const struct vma *vma, unsigned long nr_pages, unsigned
 	return 0;
 }
 
+/* Its pages would have to be copied at the first write, and locked memory shall not wait. */
+static bool needs_copies(const struct vma *vma, unsigned long flags)
+{
+	return (vma->flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (flags & VM_WRITE);
+}
+
 int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned long start,
 		   unsigned long end, unsigned long flags)
 {
+	bool populate = needs_copies(vma, flags);
 	int err;
 
 	rwsem_assert_held_write(&mm->mmap_lock);
@@ -58,9 +63,12 @@ int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned
 	if (!err)
 		err = vma_modify_flags(mm, vma, start, end, flags, result);
 	vm_commit_release(mm);
-	if (!err)
-		change_protection(*result, start, end);
-	return err;
+	if (err)
+		return err;
+	change_protection(*result, start, end);
+	if (populate)
+		populate_writable(*result, start, end);
+	return 0;
 }
 
 /* The first VMA, from which the range has no hole.  PROT_GROWSDOWN: all of a stack, down to *@start. */
@@ -85,14 +93,7 @@ static int find_first_vma(struct mm *mm, unsigned long *start, unsigned long end
 	return 0;
 }
 
-/* Its pages would have to be copied at the first write, and locked memory shall not wait. */
-static bool needs_copies(const struct vma *vma, unsigned long flags)
-{
-	return (vma->flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (flags & VM_WRITE);
-}
-
-static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, int prot, int grows,
-		       bool *populate)
+static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, int prot, int grows)
 {
 	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	struct vma *vma;
@@ -104,7 +105,6 @@ static int do_mprotect(struct mm *mm, unsigned long start, unsigned long end, in
 
 		if (flags & ~(flags >> 4) & VM_ACCESS_FLAGS)
 			return -EACCES;
-		*populate |= needs_copies(vma, flags);
 		err = mprotect_fixup(mm, vma, &vma, start, min(vma->end, end), flags);
 		if (err)
 			return err;
@@ -123,7 +123,6 @@ BUILD_ASSERT(PROT_READ == VM_READ && PROT_WRITE == VM_WRITE && PROT_EXEC == VM_E
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot)
 {
 	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
-	bool populate = false;
 	unsigned long end;
 	int err;
 
@@ -138,9 +137,7 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot)
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
 	down_write(&mm->mmap_lock);
-	err = do_mprotect(mm, addr, end, prot, grows, &populate);
+	err = do_mprotect(mm, addr, end, prot, grows);
 	up_write(&mm->mmap_lock);
-	if (populate)
-		mm_populate_locked(mm, addr, end);
 	return err;
 }

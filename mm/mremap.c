@@ -32,7 +32,7 @@ struct remap {
 	unsigned long addr, old_len, new_len; /* whole pages */
 	unsigned long new_addr;		      /* where it is to be; then where it is */
 	unsigned long flags;
-	struct vma *vma; /* contains addr */
+	struct vma *vma;	/* contains addr */
 	unsigned long populate; /* bytes at the end of the new place to be faulted in */
 };
 
@@ -232,8 +232,8 @@ static int remap_to(struct remap *remap)
  */
 static int stock_up(const struct remap *remap)
 {
-	const struct vma *there = vma_intersection(remap->mm, remap->new_addr,
-						   remap->new_addr + remap->new_len);
+	const struct vma *there =
+		vma_intersection(remap->mm, remap->new_addr, remap->new_addr + remap->new_len);
 	bool cut = remap->old_len > remap->new_len;
 	struct mm *mm = remap->mm;
 	int nr = 2 + cut + (remap->flags & MREMAP_DONTUNMAP ? 1 : 0), err = 0;
@@ -289,8 +289,7 @@ static void split_off_locked(struct remap *remap)
 
 static void move_entries(const struct vma_copy *copy, unsigned long len)
 {
-	bool locks = copy->need_rmap_locks &&
-		     guard(copy->vma->mm->machine, mremap_rmap_locks);
+	bool locks = copy->need_rmap_locks && guard(copy->vma->mm->machine, mremap_rmap_locks);
 	unsigned long moved;
 
 	if (!len)

@@ -177,7 +177,7 @@ static struct folio *table_alloc(struct mm *mm)
 		list_del(&table->lru);
 	}
 	if (table)
-	atomic_long_add_return(&mm->nr_tables, 1);
+		atomic_long_add_return(&mm->nr_tables, 1);
 	return table;
 }
 

@@ -64,7 +64,6 @@ struct populate {
 	unsigned long start, end;
 	enum populate_kind kind;
 	enum gw_access access;
-	bool locked;
 };
 
 /* A write breaks copy-on-write ahead; what is shared has nothing to break. */
@@ -86,7 +85,6 @@ static bool next_part(struct mm *mm, unsigned long start, unsigned long end, str
 		part->start = max(start, vma->start);
 		part->end = min(end, vma->end);
 		part->access = access_of(vma->flags);
-		part->locked = vma->flags & VM_LOCKED;
 		part->kind = POPULATE_PAGES;
 		if (vma->flags & VM_LOCKONFAULT)
 			part->kind = POPULATE_NOTHING;
@@ -119,15 +117,6 @@ void mm_populate(struct mm *mm, unsigned long start, unsigned long end)
 		(void)!populate_part(mm, &part);
 }
 
-void mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end)
-{
-	struct populate part;
-
-	for (; start < end && next_part(mm, start, end, &part); start = part.end)
-		if (part.locked)
-			(void)!populate_part(mm, &part);
-}
-
 int mm_populate_strictly(struct mm *mm, unsigned long start, unsigned long end)
 {
 	struct populate part;
@@ -136,6 +125,34 @@ int mm_populate_strictly(struct mm *mm, unsigned long start, unsigned long end)
 	for (; start < end && !err && next_part(mm, start, end, &part); start = part.end)
 		err = populate_part(mm, &part);
 	return err;
+}
+
+/* With mmap_lock held for write, which no fault of another's can be.  => false: it cannot be had */
+static bool write_to_page(struct vma *vma, unsigned long addr)
+{
+	while (!is_in(vma->mm, addr, GW_WRITE)) {
+		struct vm_fault fault = {
+			.mm = vma->mm,
+			.vma = vma,
+			.addr = addr,
+			.access = GW_WRITE,
+			.keeps_lock = true,
+		};
+
+		count_event(vma->mm->machine, pgfault);
+		if (handle_mm_fault(&fault) != FAULT_STEP_DONE)
+			return false;
+	}
+	return true;
+}
+
+void populate_writable(struct vma *vma, unsigned long start, unsigned long end)
+{
+	rwsem_assert_held_write(&vma->mm->mmap_lock);
+	if (vma->flags & VM_LOCKONFAULT)
+		return;
+	while (start < end && write_to_page(vma, start))
+		start += PAGE_SIZE;
 }
 
 /* ---- What madvise() asks for ------------------------------------------------------------------------------ */

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "mm.h"
+#include "vma.h"
 
 /*
  * Bring the pages of [@start, @end) in, as MAP_POPULATE and the locking of memory do: writable
@@ -14,10 +14,11 @@
  * => what cannot be had is left for the program to find out
  */
 void mm_populate(struct mm *mm, unsigned long start, unsigned long end);
-/* The same for those that are locked. */
-void mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end);
 /* The same up to the first page that cannot be had.  => -EFAULT, -ENOMEM */
 int mm_populate_strictly(struct mm *mm, unsigned long start, unsigned long end) __must_check;
+
+/* The same for a part of @vma that has become writable, with mmap_lock held for write throughout. */
+void populate_writable(struct vma *vma, unsigned long start, unsigned long end);
 
 /*
  * As if each page of [@start, @end) were read, or written.

@@ -362,7 +362,7 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 	if (!stack_may_grow(mm, vma, start))
 		return -ENOMEM;
 	err = vma_set_bounds(mm, vma, start, vma->end,
-			      vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
+			     vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
 	vm_commit_release(mm);
 	return err;
 }

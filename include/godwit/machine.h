@@ -57,7 +57,7 @@ enum gw_counter {
 	X(migrate_recheck_refs, "migrate-recheck-refs", NULL,                                      \
 	  "the reference count must be the expected one before a folio is moved")                  \
 	X(mremap_rmap_locks, "mremap-rmap-locks", "108d6642ad81",                                  \
-	  "entries move under the rmap locks where a walk may meet the new VMA before the old one") \
+	  "entries move under the rmap locks where a walk may come to the new VMA first")          \
 	X(zap_nested_flush, "zap-nested-flush", "99baac21e458",                                    \
 	  "who zaps beside another flushes what the other may not have flushed yet")
 

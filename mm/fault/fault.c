@@ -17,7 +17,6 @@
 
 static enum gw_fault find_vma_for_fault(struct vm_fault *fault);
 static bool access_allowed(const struct vm_fault *fault);
-static enum fault_step handle_pte_fault(struct vm_fault *fault);
 static enum gw_fault fault_result(enum fault_step step);
 static void report_fault(const struct vm_fault *fault, enum gw_fault result);
 
@@ -32,7 +31,7 @@ enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access)
 	if (result == GW_FAULT_DONE && !access_allowed(&fault))
 		result = GW_FAULT_ACCERR;
 	if (result == GW_FAULT_DONE) {
-		step = handle_pte_fault(&fault);
+		step = handle_mm_fault(&fault);
 		result = fault_result(step);
 	}
 	if (step != FAULT_STEP_WAITED)
@@ -122,7 +121,7 @@ static enum fault_step do_spurious_fault(struct vm_fault *fault)
 	return FAULT_STEP_DONE;
 }
 
-static enum fault_step handle_pte_fault(struct vm_fault *fault)
+enum fault_step handle_mm_fault(struct vm_fault *fault)
 {
 	pte_t *ptep;
 

@@ -28,9 +28,16 @@ struct vm_fault {
 	enum gw_access access;
 	pte_t orig;	    /* the entry as it was seen; confirm under the table lock */
 	bool major;	    /* a file was read */
+	bool keeps_lock;    /* mmap_lock is the caller's: never FAULT_STEP_WAITED */
 };
 
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
+
+/*
+ * fault->mm, vma and addr are set and fault->access is allowed; mmap_lock is held, for write too if
+ * keeps_lock is set.
+ */
+enum fault_step handle_mm_fault(struct vm_fault *fault);
 
 enum fault_step do_anonymous_page(struct vm_fault *fault);
 enum fault_step do_file_fault(struct vm_fault *fault);

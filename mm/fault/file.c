@@ -29,6 +29,9 @@ enum fault_step do_file_fault(struct vm_fault *fault)
 	enum fault_step step;
 	struct folio *folio;
 
+	/* Before it is known whether there is a page: Linux, and what the VMA merges with shows it. */
+	if (fault->access == GW_WRITE && anon_vma_prepare(fault->vma))
+		return FAULT_STEP_OOM;
 	step = get_file_folio(fault, &folio);
 	if (step != FAULT_STEP_DONE)
 		return step;
@@ -94,8 +97,6 @@ static enum fault_step do_cow_fault(struct vm_fault *fault, struct folio *folio)
 	struct machine *machine = fault->mm->machine;
 	struct folio *copy;
 
-	if (anon_vma_prepare(fault->vma))
-		return FAULT_STEP_OOM;
 	copy = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
 	if (!copy)
 		return FAULT_STEP_OOM;

@@ -16,6 +16,10 @@ enum fault_step do_swap_page(struct vm_fault *fault)
 		panic("entry %llx at %lx names a swap slot", (unsigned long long)fault->orig.v,
 		      fault->addr);
 	count_event(mm->machine, migration_wait);
+	if (fault->keeps_lock) {
+		migration_entry_wait(mm, fault->addr);
+		return FAULT_STEP_DONE;
+	}
 	up_read(&mm->mmap_lock); /* whoever moves the page may be waiting for somebody who wants it */
 	migration_entry_wait(mm, fault->addr);
 	return FAULT_STEP_WAITED;
