@@ -29,7 +29,7 @@ static void setup_machine(void *arg);
 static bool create_place(struct engine *engine);
 static bool create_arena(struct engine *engine);
 static bool run_to_the_start(struct engine *engine, char *error, size_t error_size);
-static void describe_finding(const struct explored_finding *finding, char *to, size_t size);
+static void describe_finding(struct engine *engine, char *to, size_t size);
 
 /* ---- Setting up ------------------------------------------------------------------------------------ */
 
@@ -55,7 +55,7 @@ bool engine_create(struct engine *engine, const struct gw_scenario *scenario, ui
 		goto out_destroy;
 	}
 	if (!explored_call(engine->explored, 0, setup_machine, &setup)) {
-		describe_finding(explored_finding(engine->explored), finding, sizeof(finding));
+		describe_finding(engine, finding, sizeof(finding));
 		snprintf(error, error_size, "the scenario's set-up failed: %s", finding);
 		goto out_destroy;
 	}
@@ -82,6 +82,9 @@ void engine_destroy(struct engine *engine)
 {
 	explored_attach(NULL);
 	explored_snapshot_free(engine->start);
+	if (engine->explored)
+		explored_unwatch(engine->explored);
+	symbols_close(engine->symbols);
 	objects_fini(&engine->objects);
 	arena_fini(&engine->arena);
 	free(engine->explored_memory);
@@ -127,7 +130,8 @@ static bool create_arena(struct engine *engine)
 		      engine->core->machine_core_size(engine->bound.frames) +
 		      ALIGN_UP(engine->scenario->data_size, GW_PAGE_SIZE);
 
-	return arena_init(&engine->arena, size) == 0;
+	return arena_init(&engine->arena, size) == 0 &&
+	       explored_watch(engine->explored, engine->arena.base, engine->arena.size) == 0;
 }
 
 /* The task's name is a pointer, and its words are what counts. */
@@ -170,6 +174,7 @@ static void setup_machine(void *arg)
 		.seed = scenario->seed,
 		.guards_off = engine->guards_off,
 		.poison = !scenario->no_poison,
+		.quarantine = true,
 		.ops = &ops,
 		.host = engine,
 	};
@@ -243,6 +248,8 @@ static bool run_to_the_start(struct engine *engine, char *error, size_t error_si
 	bool done = true;
 
 	explored_begin(engine->explored);
+	/* Each comes there before the next one begins: nothing is decided yet. */
+	explored_watch_accesses(engine->explored, false);
 	for (int i = 0; done && i < engine->bound.nr_tasks; i++) {
 		step.task = i;
 		step.function = engine->scenario->tasks[i].start_at;
@@ -252,6 +259,7 @@ static bool run_to_the_start(struct engine *engine, char *error, size_t error_si
 			step.symbols = symbols_open();
 		done = approach(engine, &step, error, error_size);
 	}
+	explored_watch_accesses(engine->explored, true);
 	symbols_close(step.symbols);
 	return done;
 }
@@ -265,11 +273,59 @@ static const char *without_dots(const char *path)
 	return path;
 }
 
-static void describe_finding(const struct explored_finding *finding, char *to, size_t size)
-{
-	int len = snprintf(to, size, "%s%s%s", finding->task, finding->task[0] ? ": " : "",
-			   finding->message);
+/* The innermost function at a place, as "function(), file:line". */
+struct place {
+	char *to;
+	size_t size;
+	bool found;
+};
 
+static void name_place(void *arg, const char *name, const char *file, int line)
+{
+	struct place *place = arg;
+
+	if (place->found)
+		return;
+	place->found = true;
+	if (file && file[0])
+		snprintf(place->to, place->size, "%s() (%s:%d)", name, without_dots(file), line);
+	else
+		snprintf(place->to, place->size, "%s()", name);
+}
+
+/* The message, with the names of the places that it speaks of. */
+static void name_places(struct engine *engine, const struct explored_finding *finding, char *to,
+			size_t size)
+{
+	size_t len = 0;
+
+	for (const char *at = finding->message; *at && len + 1 < size; at++) {
+		unsigned int nth = at[0] == '@' ? (unsigned int)at[1] - '1' : 3;
+		char name[160] = "code without a name";
+		struct place place = { .to = name, .size = sizeof(name) };
+
+		if (nth >= ARRAY_SIZE(finding->sites) || !finding->sites[nth]) {
+			to[len++] = *at;
+			continue;
+		}
+		if (!engine->symbols)
+			engine->symbols = symbols_open();
+		if (engine->symbols)
+			symbols_at(engine->symbols, finding->sites[nth], name_place, &place);
+		len += (size_t)snprintf(to + len, size - len, "%s", name);
+		at++;
+	}
+	to[min(len, size - 1)] = '\0';
+}
+
+static void describe_finding(struct engine *engine, char *to, size_t size)
+{
+	const struct explored_finding *finding = explored_finding(engine->explored);
+	char message[640];
+	int len;
+
+	name_places(engine, finding, message, sizeof(message));
+	len = snprintf(to, size, "%s%s%s", finding->task, finding->task[0] ? ": " : "", message);
 	if (finding->file[0] && len >= 0 && (size_t)len < size)
 		snprintf(to + len, size - (size_t)len, " (%s:%d, %s)", without_dots(finding->file),
 			 finding->line, finding->func);
@@ -289,12 +345,11 @@ static void check(void *arg)
 	engine->scenario->check(&engine->world);
 }
 
-static void violate(struct outcome *outcome, const char *invariant,
-		    const struct explored_finding *finding)
+static void violate(struct engine *engine, struct outcome *outcome, const char *invariant)
 {
 	outcome->violated = true;
 	snprintf(outcome->invariant, sizeof(outcome->invariant), "%s", invariant);
-	describe_finding(finding, outcome->message, sizeof(outcome->message));
+	describe_finding(engine, outcome->message, sizeof(outcome->message));
 }
 
 /* Every task has ended.  What the check meets after validation failed is what comes of it. */
@@ -303,7 +358,7 @@ static void look_at_the_end(struct engine *engine, struct outcome *outcome)
 	const struct gw_validation *validation = &engine->validation;
 
 	if (!explored_call(engine->explored, 0, validate, engine)) {
-		violate(outcome, "validation", explored_finding(engine->explored));
+		violate(engine, outcome, "validation");
 		return;
 	}
 	outcome->validation = *validation;
@@ -315,10 +370,9 @@ static void look_at_the_end(struct engine *engine, struct outcome *outcome)
 	if (!engine->scenario->check || explored_call(engine->explored, 0, check, engine))
 		return;
 	if (validation->nr_problems)
-		describe_finding(explored_finding(engine->explored), outcome->consequence,
-				 sizeof(outcome->consequence));
+		describe_finding(engine, outcome->consequence, sizeof(outcome->consequence));
 	else
-		violate(outcome, "check", explored_finding(engine->explored));
+		violate(engine, outcome, "check");
 }
 
 void engine_execute(struct engine *engine, const struct explored_strategy *strategy, void *arg,
@@ -337,7 +391,7 @@ void engine_execute(struct engine *engine, const struct explored_strategy *strat
 	if (outcome->end == EXPLORED_FOUND) {
 		const struct explored_finding *finding = explored_finding(engine->explored);
 
-		violate(outcome, explored_finding_name(finding->kind), finding);
+		violate(engine, outcome, explored_finding_name(finding->kind));
 	} else if (outcome->end == EXPLORED_COMPLETE) {
 		look_at_the_end(engine, outcome);
 	}

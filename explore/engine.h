@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "scenario.h"
+#include "symbols.h"
 #include "trace.h"
 
 struct engine;
@@ -26,6 +27,7 @@ struct engine {
 	struct engine_task tasks[SCENARIO_TASKS_MAX];
 	struct gw_bound bound;
 	uint64_t guards_off;
+	struct symbols *symbols; /* for reports; opened when one is made */
 
 	/* Of the execution under way. */
 	uint64_t events; /* digest */

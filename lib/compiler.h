@@ -21,6 +21,9 @@
 
 #define __must_check __attribute__((warn_unused_result))
 #define __noreturn   __attribute__((noreturn))
+/* Code that runs while nothing else does: its accesses are not watched. */
+#define __unwatched __attribute__((no_sanitize("thread")))
+#define __pure __attribute__((pure))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
 
 /* Exported from a library built with hidden visibility: the entry tables alone. */

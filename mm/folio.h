@@ -35,6 +35,7 @@ enum folio_flag {
 	PG_buddy,	   /* free, first frame of a block of folio->order */
 	PG_pcp,		   /* free, on a CPU's list */
 	PG_poisoned,	   /* free and filled with 0xdb */
+	PG_quarantine,	   /* free, and kept from use: machine->quarantine */
 };
 
 /* folio->mapping carries Linux's tag: bit 0 set means an anon_vma. */
@@ -187,4 +188,4 @@ void folio_read(struct machine *machine, struct folio *folio, size_t offset, voi
 void folio_write(struct machine *machine, struct folio *folio, size_t offset, const void *from,
 		 size_t len);
 /* For a host call that fills a frame of the page cache, or a processor's own access. */
-void *folio_address(const struct machine *machine, const struct folio *folio);
+void *folio_address(const struct machine *machine, const struct folio *folio) __pure;

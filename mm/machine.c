@@ -122,6 +122,7 @@ static void init_constants(struct machine *machine, const struct gw_machine_conf
 						       : DEFAULT_MIGRATE_BATCH;
 	machine->guards_off = config->guards_off;
 	machine->poison = config->poison;
+	machine->quarantine = config->quarantine;
 }
 
 static void init_caches(struct machine *machine)
@@ -200,6 +201,16 @@ static void free_all_frames(struct machine *machine)
 	}
 }
 
+static void name_memory(struct machine *machine)
+{
+	unsigned long nr_core = machine->nr_frames - machine->nr_guest_frames;
+
+	memory_named(machine, 1, sizeof(*machine), "machine");
+	memory_named(machine->folios, machine->nr_frames, sizeof(struct folio), "folio");
+	memory_named(machine->frames, machine->nr_guest_frames, PAGE_SIZE, "frame");
+	memory_named(machine->core_frames, nr_core, PAGE_SIZE, "core frame");
+}
+
 int machine_create(const struct gw_machine_config *config, struct machine **result)
 {
 	unsigned char *core = config->core;
@@ -224,6 +235,7 @@ int machine_create(const struct gw_machine_config *config, struct machine **resu
 	list_init(&machine->mms);
 	spin_lock_init(&machine->prng_lock, LOCK_RANDOM);
 	prng_seed(&machine->prng, config->seed);
+	name_memory(machine);
 	tlb_model_init(machine);
 	init_zones(machine, config, (unsigned char *)(machine->folios + machine->nr_frames));
 	init_zero_page(machine);
@@ -247,6 +259,7 @@ void machine_destroy(struct machine *machine)
 		   vm_committed(machine));
 	for (int id = 0; id < NR_KMEM; id++)
 		kmem_cache_fini(machine, &machine->kmem[id]);
+	release_quarantine(machine);
 	nr_free = nr_free_frames(machine, ZONE_GUEST) + nr_free_frames(machine, ZONE_CORE);
 	ASSERT_MSG(nr_free + nr_reserved == machine->nr_frames, "%lu of %lu frames are not free",
 		   machine->nr_frames - nr_reserved - nr_free, machine->nr_frames);

@@ -49,7 +49,7 @@ struct machine {
 	int overcommit_memory, overcommit_ratio;
 	int migrate_passes, migrate_batch;
 	uint64_t guards_off;
-	bool poison;
+	bool poison, quarantine;
 
 	struct zone zones[ZONES_MAX]; /* own locks; guest zones by node first, the core's last */
 	struct lruvec lruvecs[GW_MAX_NODES]; /* own locks, by node */

@@ -39,7 +39,7 @@ BUILD_ASSERT(sizeof(struct folio) <= 64);
 /* Flags that nobody may leave set on a folio that is freed. */
 #define FLAGS_CHECK_AT_FREE                                                                        \
 	(1 << PG_locked | 1 << PG_lru | 1 << PG_table | 1 << PG_slab | 1 << PG_reserved |          \
-	 1 << PG_buddy | 1 << PG_pcp)
+	 1 << PG_buddy | 1 << PG_pcp | 1 << PG_quarantine)
 
 /* ---- Setting up ----------------------------------------------------------------------------------- */
 
@@ -111,6 +111,7 @@ void zone_init(struct machine *machine, struct zone *zone, enum zone_kind kind, 
 		.pageblock_types = pageblock_types,
 	};
 	spin_lock_init(&zone->lock, LOCK_ZONE);
+	list_init(&zone->quarantine);
 	for (int order = 0; order <= MAX_ORDER; order++) {
 		for (int type = 0; type < NR_MIGRATETYPES; type++)
 			list_init(&zone->free_areas[order].lists[type]);
@@ -222,8 +223,12 @@ void zone_free_range(struct machine *machine, struct zone *zone, unsigned long s
 		     unsigned long end_pfn)
 {
 	ASSERT(start_pfn >= zone->start_pfn && end_pfn <= zone->end_pfn);
-	for (unsigned long pfn = start_pfn; pfn < end_pfn; pfn++)
-		atomic_set(&machine->folios[pfn].refcount, 0);
+	for (unsigned long pfn = start_pfn; pfn < end_pfn; pfn++) {
+		struct folio *folio = &machine->folios[pfn];
+
+		atomic_set(&folio->refcount, 0);
+		memory_taken_back(folio_address(machine, folio), GW_PAGE_SIZE);
+	}
 
 	spin_lock(&zone->lock);
 	/* Downwards, so that the blocks at low frames are handed out first. */
@@ -263,6 +268,7 @@ static void prep_new_folio(struct machine *machine, struct folio *folio)
 	/* Put once too often, or held by somebody who has no right to. */
 	ASSERT_MSG(folio_ref_count(folio) == 0, "frame %lu is free with %d references",
 		   folio_pfn(machine, folio), folio_ref_count(folio));
+	memory_handed_out(folio_address(machine, folio), GW_PAGE_SIZE, NULL);
 	if (flags & 1 << PG_poisoned)
 		check_poison(machine, folio);
 	folio->index = 0;
@@ -296,6 +302,39 @@ static void free_folio_prepare(struct machine *machine, struct folio *folio)
 		}
 	}
 	atomic_set(&folio->flags, flags);
+	memory_taken_back(folio_address(machine, folio), GW_PAGE_SIZE);
+}
+
+/* ---- Quarantine -------------------------------------------------------------------------------------- */
+
+/*
+ * The core's own frames, page tables above all, stay out of use once freed, so that whoever still
+ * uses one is seen.  Frames of guests do not: that one is soon another's page is what races are about.
+ */
+static bool quarantine(struct machine *machine, struct zone *zone, struct folio *folio)
+{
+	if (likely(!machine->quarantine) || zone->kind != ZONE_CORE)
+		return false;
+	spin_lock(&zone->lock);
+	atomic_set(&folio->flags, atomic_read(&folio->flags) | 1 << PG_quarantine);
+	list_add_tail(&folio->lru, &zone->quarantine);
+	spin_unlock(&zone->lock);
+	return true;
+}
+
+void release_quarantine(struct machine *machine)
+{
+	struct zone *zone = &machine->zones[machine->nr_zones - 1];
+
+	spin_lock(&zone->lock);
+	while (!list_empty(&zone->quarantine)) {
+		struct folio *folio = list_first_entry(&zone->quarantine, struct folio, lru);
+
+		list_del(&folio->lru);
+		atomic_set(&folio->flags, atomic_read(&folio->flags) & ~(1 << PG_quarantine));
+		free_block(machine, zone, folio_pfn(machine, folio), 0);
+	}
+	spin_unlock(&zone->lock);
 }
 
 /* ---- Per-CPU lists ---------------------------------------------------------------------------------- */
@@ -449,6 +488,7 @@ struct folio *folios_alloc(struct machine *machine, enum gfp gfp, int node, int 
 		/* What a storm of unmapping has freed may still wait for its grace period. */
 		if (gfp == GFP_CORE)
 			rcu_barrier();
+		release_quarantine(machine);
 		drain_all_pages(machine);
 		folio = alloc_from_zones(machine, gfp, node, order);
 	}
@@ -467,9 +507,12 @@ struct folio *folio_alloc(struct machine *machine, enum gfp gfp, int node)
 
 void folio_free(struct machine *machine, struct folio *folio)
 {
+	struct zone *zone = &machine->zones[folio->zone];
+
 	free_folio_prepare(machine, folio);
 	count_event(machine, pgfree);
-	pcp_free(machine, &machine->zones[folio->zone], folio);
+	if (!quarantine(machine, zone, folio))
+		pcp_free(machine, zone, folio);
 }
 
 void folios_free(struct machine *machine, struct folio *folio, int order)
@@ -521,7 +564,7 @@ struct zone_check {
 };
 
 /* May @folio be followed as an entry of a list of this zone? */
-static bool check_entry(struct zone_check *check, const struct folio *folio)
+static __unwatched bool check_entry(struct zone_check *check, const struct folio *folio)
 {
 	unsigned long pfn = (unsigned long)(folio - check->machine->folios);
 
@@ -531,7 +574,7 @@ static bool check_entry(struct zone_check *check, const struct folio *folio)
 	return false;
 }
 
-static void check_block(struct zone_check *check, const struct folio *folio, int order, int type)
+static __unwatched void check_block(struct zone_check *check, const struct folio *folio, int order, int type)
 {
 	unsigned long pfn = folio_pfn(check->machine, folio);
 
@@ -549,7 +592,7 @@ static void check_block(struct zone_check *check, const struct folio *folio, int
 			       order);
 }
 
-static void check_free_list(struct zone_check *check, int order, int type)
+static __unwatched void check_free_list(struct zone_check *check, int order, int type)
 {
 	struct list_head *list = &check->zone->free_areas[order].lists[type];
 	unsigned long limit = check->zone->end_pfn - check->zone->start_pfn;
@@ -569,7 +612,7 @@ static void check_free_list(struct zone_check *check, int order, int type)
 	}
 }
 
-static void check_pcp(struct zone_check *check, int cpu)
+static __unwatched void check_pcp(struct zone_check *check, int cpu)
 {
 	struct per_cpu_pages *pcp = &check->zone->pcp[cpu];
 	int listed = 0;
@@ -590,7 +633,7 @@ static void check_pcp(struct zone_check *check, int cpu)
 }
 
 /* A frame of a free block, the first excepted, or the one on a CPU's list. */
-static void check_free_frame(struct zone_check *check, unsigned long pfn)
+static __unwatched void check_free_frame(struct zone_check *check, unsigned long pfn)
 {
 	const struct folio *folio = &check->machine->folios[pfn];
 
@@ -599,7 +642,7 @@ static void check_free_frame(struct zone_check *check, unsigned long pfn)
 			       pfn, folio_ref_count(folio), folio_mapcount(folio));
 }
 
-static unsigned long check_seen_block(struct zone_check *check, unsigned long pfn)
+static __unwatched unsigned long check_seen_block(struct zone_check *check, unsigned long pfn)
 {
 	struct folio *folios = check->machine->folios;
 	unsigned int order = min(folios[pfn].order, (unsigned char)MAX_ORDER);
@@ -616,7 +659,7 @@ static unsigned long check_seen_block(struct zone_check *check, unsigned long pf
 	return end;
 }
 
-static void check_every_frame(struct zone_check *check)
+static __unwatched void check_every_frame(struct zone_check *check)
 {
 	for (unsigned long pfn = check->zone->start_pfn; pfn < check->zone->end_pfn;) {
 		const struct folio *folio = &check->machine->folios[pfn];
@@ -625,7 +668,9 @@ static void check_every_frame(struct zone_check *check)
 			pfn = check_seen_block(check, pfn);
 			continue;
 		}
-		if (folio_test(folio, PG_pcp)) {
+		if (folio_test(folio, PG_quarantine)) {
+			check_free_frame(check, pfn);
+		} else if (folio_test(folio, PG_pcp)) {
 			check->seen_pcp++;
 			check_free_frame(check, pfn);
 		} else if (folio_ref_count(folio) <= 0) {
@@ -635,7 +680,7 @@ static void check_every_frame(struct zone_check *check)
 	}
 }
 
-static void check_totals(struct zone_check *check)
+static __unwatched void check_totals(struct zone_check *check)
 {
 	struct zone *zone = check->zone;
 

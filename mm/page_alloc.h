@@ -55,6 +55,7 @@ struct zone {
 	unsigned long watermark_high; /* (c) */
 	struct free_area free_areas[MAX_ORDER + 1]; /* (z) */
 	unsigned char *pageblock_types;		    /* (z) enum migratetype by pageblock */
+	struct list_head quarantine;  /* (z) frames that nobody gets: machine->quarantine */
 	int pcp_batch;	      /* (c) frames moved at once between a CPU's list and the zone */
 	int pcp_high;	      /* (c) a list longer than this is drained by a batch */
 	struct per_cpu_pages {
@@ -87,6 +88,8 @@ void folio_free(struct machine *machine, struct folio *folio);
 /* Give back a block from folios_alloc(). */
 void folios_free(struct machine *machine, struct folio *folio, int order);
 
+/* Let the frames in quarantine be handed out again. */
+void release_quarantine(struct machine *machine);
 /* Move every frame of the per-CPU lists back to the zones. */
 void drain_all_pages(struct machine *machine);
 /* Frames free in zones of @kind, per-CPU lists included. */

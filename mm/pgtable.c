@@ -341,16 +341,23 @@ static void free_child(struct free_range *range, struct folio *parent, pte_t *up
 	tlb_remove_table(range->tlb, child);
 }
 
-/* Free what can go below @entries, a table whose entries map 1 << @shift bytes each from @base. */
+/*
+ * Free what can go below @entries, a table whose entries map 1 << @shift bytes each from @base.  None
+ * is added meanwhile: that takes mmap_lock.
+ */
 static void free_level(struct free_range *range, pte_t *entries, int shift, unsigned long base)
 {
 	struct machine *machine = range->tlb->machine;
 	unsigned long span = 1ul << shift;
+	int left = core_folio(machine, entries)->table.nr_entries;
 
-	for (int i = 0; i < PTRS_PER_TABLE; i++) {
+	for (int i = 0; i < PTRS_PER_TABLE && left; i++) {
 		unsigned long first = base + i * span, last = first + span - 1;
 
-		if (last < range->start || first >= range->end || pte_none(entries[i]))
+		if (pte_none(entries[i]))
+			continue;
+		left--;
+		if (last < range->start || first >= range->end)
 			continue;
 		if (shift > PMD_SHIFT)
 			free_level(range, table_entries(machine, entries[i]), shift - 9, first);
@@ -382,7 +389,7 @@ struct visit {
 	void *arg;
 };
 
-static void visit_level(struct visit *visit, pte_t *entries, int shift, unsigned long base)
+static __unwatched void visit_level(struct visit *visit, pte_t *entries, int shift, unsigned long base)
 {
 	for (int i = 0; i < PTRS_PER_TABLE; i++) {
 		unsigned long first = base + ((unsigned long)i << shift);

@@ -11,6 +11,9 @@
  * on top, so the next allocation gets it.  A cache that may give frames back keeps one slab without
  * objects, the one that became so last.
  *
+ * A machine with a quarantine never hands an object out twice: use after free meets poison, and
+ * whoever watches memory is told.
+ *
  * Invariants: a slab is on @partial if and only if it has a free object; of a cache that is not
  * type-stable, at most one slab on @partial has no object in use, and cache->spare is that one.
  *
@@ -31,6 +34,7 @@
 /* Links; anything below is the index of the next free object. */
 #define LINK_IN_USE 0xffff
 #define LINK_END    0xfffe
+#define LINK_KEPT   0xfffd /* free, and never to be handed out again: machine->quarantine */
 
 /*
  * (c) constant
@@ -42,6 +46,7 @@ struct kmem_slab {
 	struct folio *folio;	  /* (c) the first frame */
 	unsigned char *objects;	  /* (c) */
 	unsigned int nr_in_use;	  /* (s) */
+	unsigned int nr_kept;	  /* (s) free, in quarantine */
 	unsigned short top;	  /* (s) the free object that was freed last, or LINK_END */
 	unsigned short links[];	  /* (s) by object */
 };
@@ -80,7 +85,7 @@ void kmem_cache_init(struct kmem_cache *cache, const char *name, size_t size, en
 		.slab_objects = objects_that_fit(size, order),
 	};
 	ASSERT_MSG(cache->slab_objects > 0, "%s: %zu bytes", name, size);
-	ASSERT(cache->slab_objects < LINK_END);
+	ASSERT(cache->slab_objects < LINK_KEPT);
 	spin_lock_init(&cache->lock, LOCK_SLAB);
 	list_init(&cache->partial);
 	list_init(&cache->full);
@@ -97,6 +102,12 @@ static unsigned char *slab_object(const struct kmem_slab *slab, unsigned int ind
 static bool cache_poisons(const struct machine *machine, const struct kmem_cache *cache)
 {
 	return machine->poison && !(cache->flags & KMEM_TYPE_STABLE) && !cache->ctor;
+}
+
+/* Type-stable objects are reused, last freed first: their identity is what races are about. */
+static bool cache_quarantines(const struct machine *machine, const struct kmem_cache *cache)
+{
+	return machine->quarantine && !(cache->flags & KMEM_TYPE_STABLE);
 }
 
 static void check_poison(const struct kmem_cache *cache, const unsigned char *object)
@@ -126,6 +137,7 @@ static struct kmem_slab *slab_create(struct machine *machine, struct kmem_cache 
 	slab->folio = folio;
 	slab->objects = (unsigned char *)slab + header_size(nr);
 	slab->nr_in_use = 0;
+	slab->nr_kept = 0;
 	slab->top = 0;
 	for (unsigned int i = 0; i < nr; i++)
 		slab->links[i] = (unsigned short)(i + 1 < nr ? i + 1 : LINK_END);
@@ -135,6 +147,8 @@ static struct kmem_slab *slab_create(struct machine *machine, struct kmem_cache 
 	}
 	if (cache_poisons(machine, cache))
 		block_fill(slab->objects, POISON_FREE, nr * cache->size);
+	if (!(cache->flags & KMEM_TYPE_STABLE))
+		memory_taken_back(slab->objects, nr * cache->size);
 	for (unsigned int i = 0; cache->ctor && i < nr; i++)
 		cache->ctor(slab_object(slab, i));
 	return slab;
@@ -145,7 +159,9 @@ static void slab_destroy(struct machine *machine, struct kmem_slab *slab)
 	struct kmem_cache *cache = slab->cache;
 	struct folio *folio = slab->folio;
 
-	ASSERT(slab->nr_in_use == 0);
+	ASSERT(slab->nr_in_use == 0 && slab->nr_kept == 0);
+	if (!(cache->flags & KMEM_TYPE_STABLE))
+		memory_handed_out(slab->objects, cache->slab_objects * cache->size, cache->name);
 	if (cache_poisons(machine, cache)) {
 		for (unsigned int i = 0; i < cache->slab_objects; i++)
 			check_poison(cache, slab_object(slab, i));
@@ -208,6 +224,15 @@ static void *take_object(struct kmem_cache *cache)
 	return slab_object(slab, index);
 }
 
+/* In quarantine nobody else gets it, so that whoever still uses it is seen. */
+static void keep_object(struct kmem_cache *cache, struct kmem_slab *slab, unsigned int index)
+{
+	slab->links[index] = LINK_KEPT;
+	slab->nr_in_use--;
+	slab->nr_kept++;
+	cache->nr_objects--;
+}
+
 /* Returns the slab that is to be given back now, or NULL. */
 static struct kmem_slab *put_object(struct kmem_cache *cache, struct kmem_slab *slab,
 				    unsigned int index)
@@ -219,7 +244,7 @@ static struct kmem_slab *put_object(struct kmem_cache *cache, struct kmem_slab *
 	slab->nr_in_use--;
 	cache->nr_objects--;
 	list_move(&slab->list, &cache->partial);
-	if (slab->nr_in_use || (cache->flags & KMEM_TYPE_STABLE))
+	if (slab->nr_in_use || slab->nr_kept || (cache->flags & KMEM_TYPE_STABLE))
 		return NULL;
 	surplus = cache->spare;
 	cache->spare = slab;
@@ -256,6 +281,8 @@ void *kmem_cache_alloc(struct machine *machine, struct kmem_cache *cache)
 		if (!object)
 			return NULL;
 	}
+	if (!(cache->flags & KMEM_TYPE_STABLE))
+		memory_handed_out(object, cache->size, cache->name);
 	if (cache_poisons(machine, cache))
 		check_poison(cache, object);
 	return object;
@@ -265,16 +292,34 @@ void kmem_cache_free(struct machine *machine, struct kmem_cache *cache, void *ob
 {
 	struct kmem_slab *slab = object_slab(machine, cache, object);
 	unsigned int index = object_index(slab, object);
-	struct kmem_slab *surplus;
+	struct kmem_slab *surplus = NULL;
 
 	spin_lock(&cache->lock);
 	ASSERT_MSG(slab->links[index] == LINK_IN_USE, "%s %p is freed twice", cache->name, object);
 	if (cache_poisons(machine, cache))
 		block_fill(object, POISON_FREE, cache->size);
-	surplus = put_object(cache, slab, index);
+	if (!(cache->flags & KMEM_TYPE_STABLE))
+		memory_taken_back(object, cache->size);
+	if (cache_quarantines(machine, cache))
+		keep_object(cache, slab, index);
+	else
+		surplus = put_object(cache, slab, index);
 	spin_unlock(&cache->lock);
 	if (surplus)
 		slab_destroy(machine, surplus);
+}
+
+/* The machine ends, and with it the quarantine. */
+static void release_kept(struct kmem_cache *cache)
+{
+	struct kmem_slab *slab, *next;
+
+	list_splice_init(&cache->full, &cache->partial);
+	list_for_each_entry_safe(slab, next, &cache->partial, list) {
+		slab->nr_kept = 0;
+		if (slab->nr_in_use)
+			list_move(&slab->list, &cache->full);
+	}
 }
 
 void kmem_cache_fini(struct machine *machine, struct kmem_cache *cache)
@@ -283,6 +328,8 @@ void kmem_cache_fini(struct machine *machine, struct kmem_cache *cache)
 
 	ASSERT_MSG(cache->nr_objects == 0, "%lu objects of %s are left", cache->nr_objects,
 		   cache->name);
+	if (cache_quarantines(machine, cache))
+		release_kept(cache);
 	ASSERT(list_empty(&cache->full));
 	list_for_each_entry_safe(slab, next, &cache->partial, list) {
 		list_del(&slab->list);
@@ -303,30 +350,37 @@ struct slab_check {
 	unsigned long nr_slabs, nr_objects, nr_empty;
 };
 
-/* Links that say "in use", and what the chain of free ones holds, cut off where it runs in a circle. */
-static void count_links(const struct kmem_slab *slab, unsigned int *nr_in_use,
-			unsigned int *nr_free)
+/*
+ * Links that say "in use" and "in quarantine", and what the chain of free ones holds, cut off where
+ * it runs in a circle.
+ */
+static __unwatched void count_links(const struct kmem_slab *slab, unsigned int *nr_in_use,
+			unsigned int *nr_kept, unsigned int *nr_free)
 {
 	unsigned int nr = slab->cache->slab_objects;
 
 	*nr_in_use = 0;
+	*nr_kept = 0;
 	*nr_free = 0;
-	for (unsigned int i = 0; i < nr; i++)
+	for (unsigned int i = 0; i < nr; i++) {
 		*nr_in_use += slab->links[i] == LINK_IN_USE;
+		*nr_kept += slab->links[i] == LINK_KEPT;
+	}
 	for (unsigned int i = slab->top; i < nr && *nr_free <= nr; i = slab->links[i])
 		++*nr_free;
 }
 
-static void check_slab(struct slab_check *check, const struct kmem_slab *slab, bool on_full)
+static __unwatched void check_slab(struct slab_check *check, const struct kmem_slab *slab, bool on_full)
 {
 	const struct kmem_cache *cache = check->cache;
-	unsigned int nr_in_use, nr_free;
+	unsigned int nr_in_use, nr_kept, nr_free;
 
-	count_links(slab, &nr_in_use, &nr_free);
+	count_links(slab, &nr_in_use, &nr_kept, &nr_free);
 	check->nr_slabs++;
 	check->nr_objects += nr_in_use;
-	check->nr_empty += nr_in_use == 0;
-	if (slab->nr_in_use != nr_in_use || nr_in_use + nr_free != cache->slab_objects)
+	check->nr_empty += nr_in_use == 0 && nr_kept == 0;
+	if (slab->nr_in_use != nr_in_use || slab->nr_kept != nr_kept ||
+	    nr_in_use + nr_kept + nr_free != cache->slab_objects)
 		check->problem(check->arg,
 			       "a slab of %s: %u objects in use, %u by their links, %u free",
 			       cache->name, slab->nr_in_use, nr_in_use, nr_free);
@@ -343,7 +397,7 @@ static void check_slab(struct slab_check *check, const struct kmem_slab *slab, b
 }
 
 /* False: the list leads to what is no slab of this cache. */
-static bool check_entry(struct slab_check *check, const struct kmem_slab *slab)
+static __unwatched bool check_entry(struct slab_check *check, const struct kmem_slab *slab)
 {
 	size_t offset = (size_t)((const unsigned char *)slab - check->machine->core_frames);
 	const struct folio *folio = pfn_folio(check->machine, check->machine->nr_guest_frames +
@@ -356,7 +410,7 @@ static bool check_entry(struct slab_check *check, const struct kmem_slab *slab)
 	return false;
 }
 
-static void check_list(struct slab_check *check, struct list_head *list)
+static __unwatched void check_list(struct slab_check *check, struct list_head *list)
 {
 	struct kmem_slab *slab;
 

@@ -113,6 +113,17 @@ SYNC_VERB void atomic_await(const atomic_t *a, int v);
 
 SYNC_VERB void counter_add(struct counter *counter, long n);
 
+/* ---- Who owns memory ------------------------------------------------------------------------- */
+
+/*
+ * What allocators say: @size bytes at @at, a multiple of 8 both, are somebody's from now on, or
+ * nobody's.  Explored: whoever touches what is nobody's has a finding.  Threads: nothing.
+ */
+SYNC_VERB void memory_handed_out(const void *at, size_t size, const char *what);
+SYNC_VERB void memory_taken_back(const void *at, size_t size);
+/* For reports: @nr things of @size bytes each. */
+SYNC_VERB void memory_named(const void *at, size_t nr, size_t size, const char *what);
+
 /* ---- Spinlocks: held briefly, never across a sleeping verb ----------------------------------- */
 /* sync/threads makes them adaptive futex locks, because a TLB flush may sleep under a table lock. */
 

@@ -126,6 +126,7 @@ struct gw_machine_config {
 	uint64_t seed;		     /* of the machine's only random source */
 	uint64_t guards_off;	     /* bit GW_GUARD_x: switched off */
 	bool poison;		     /* fill freed frames with 0xdb and check at reuse */
+	bool quarantine;	     /* never hand the core's own freed memory out again */
 
 	const struct gw_machine_ops *ops;
 	const struct gw_tlb_ops *tlb_ops; /* NULL: the model of mm/tlb.c */

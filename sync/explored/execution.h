@@ -8,6 +8,7 @@
 
 #include "coroutine.h"
 #include "explored.h"
+#include "watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,6 +66,7 @@ struct explored {
 	struct explored_finding finding;
 	jmp_buf *call; /* of explored_call() */
 
+	struct watch *watch; /* NULL: plain accesses are not looked at */
 	struct explored_rcu rcu;
 	struct task setup;
 	/* The driver's from 0, those for RCU from config.nr_tasks by CPU. */
@@ -90,6 +92,10 @@ bool explored_enabled(const struct explored *x, const struct task *task);
 /* A finding that is not the core's own panic(): the verbs were used wrongly. */
 __noreturn __printf(2, 3) void explored_misuse(enum explored_finding_kind kind, const char *fmt,
 					       ...);
+
+/* The same, and which places of the code "@1", "@2" and "@3" in it are. */
+__noreturn __printf(3, 4) void explored_misuse_at(enum explored_finding_kind kind,
+						  const void *const sites[3], const char *fmt, ...);
 
 /* The driver broke a rule: there is no execution to blame. */
 __noreturn __printf(1, 2) void explored_die(const char *fmt, ...);

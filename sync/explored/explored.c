@@ -251,6 +251,10 @@ void explored_begin(struct explored *x)
 	explored_attach(x);
 	explored_rcu_settle(x);
 	begin_execution(x);
+	if (x->watch) {
+		watch_keep(x->watch);
+		watch_begin(x->watch);
+	}
 }
 
 enum explored_end explored_continue(struct explored *x, const struct explored_strategy *strategy,
@@ -384,7 +388,10 @@ static bool take_step(struct explored *x, struct task *task)
 	x->steps[x->nr_steps++] = step;
 	x->running = task;
 	x->scheduling = true;
+	if (x->watch)
+		watch_enter(x->watch, task->id);
 	task->live = coroutine_resume(&task->coroutine);
+	watch_leave();
 	x->scheduling = false;
 	x->running = &x->setup;
 	if (!coroutine_stack_intact(&task->coroutine))
@@ -393,13 +400,30 @@ static bool take_step(struct explored *x, struct task *task)
 	return true;
 }
 
+/* A word in a range that has been promoted is that range.  One that is awaited must stay a word. */
+static void know_by_its_range(struct explored *x, struct explored_step *next)
+{
+	const void *object = watch_object(x->watch, next->object);
+
+	if (likely(object == next->object))
+		return;
+	if (next->kind != EXPLORED_READ && next->kind != EXPLORED_WRITE &&
+	    next->kind != EXPLORED_MODIFY)
+		explored_misuse(EXPLORED_DATA_RACE, "part of what is not one word is waited for");
+	next->object = object;
+}
+
 void explored_point(struct explored *x, struct explored_step step)
 {
 	struct task *task = x->running;
 
 	task->next = step;
 	if (likely(x->scheduling)) {
+		if (x->watch)
+			know_by_its_range(x, &task->next);
 		coroutine_park(&task->coroutine);
+		if (watch_current)
+			watch_step(x, watch_current, &step);
 		return;
 	}
 	if (!explored_enabled(x, task))
@@ -467,6 +491,8 @@ struct explored_snapshot *explored_snapshot(struct explored *x)
 		memcpy(snapshot->stacks[i], x->tasks[i].coroutine.context, used);
 	}
 	snapshot->place = *x;
+	if (x->watch)
+		watch_keep(x->watch);
 	return snapshot;
 }
 
@@ -487,6 +513,8 @@ void explored_rewind(struct explored *x, const struct explored_snapshot *snapsho
 		if (snapshot->stack_used[i])
 			memcpy(x->tasks[i].coroutine.context, snapshot->stacks[i],
 			       snapshot->stack_used[i]);
+	if (x->watch)
+		watch_begin(x->watch);
 }
 
 /* ---- Findings ------------------------------------------------------------------------------------------------ */
@@ -510,6 +538,7 @@ static void record_finding(struct explored *x, enum explored_finding_kind kind, 
 	x->finding.file = "";
 	x->finding.func = "";
 	x->finding.line = 0;
+	memset(x->finding.sites, 0, sizeof(x->finding.sites));
 	x->finding.message[0] = '\0';
 }
 
@@ -626,6 +655,19 @@ void explored_misuse(enum explored_finding_kind kind, const char *fmt, ...)
 	struct explored *x = begin_finding(kind, "", 0, "");
 	va_list args;
 
+	va_start(args, fmt);
+	vsnprintf(x->finding.message, sizeof(x->finding.message), fmt, args);
+	va_end(args);
+	leave_task(x);
+}
+
+void explored_misuse_at(enum explored_finding_kind kind, const void *const sites[3],
+			const char *fmt, ...)
+{
+	struct explored *x = begin_finding(kind, "", 0, "");
+	va_list args;
+
+	memcpy(x->finding.sites, sites, sizeof(x->finding.sites));
 	va_start(args, fmt);
 	vsnprintf(x->finding.message, sizeof(x->finding.message), fmt, args);
 	va_end(args);

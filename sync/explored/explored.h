@@ -75,6 +75,7 @@ struct explored_step {
 	unsigned char task;  /* its number */
 	unsigned char kind;  /* enum explored_kind */
 	unsigned char class; /* enum lock_class of a lock; EXPLORED_NO_CLASS */
+	bool plain;	     /* no verb: a plain access to what explored_promote() made an object */
 };
 
 #define EXPLORED_NO_CLASS 0xff
@@ -176,6 +177,37 @@ unsigned int explored_nr_steps(const struct explored *x);
 /* The deepest use of any task's stack yet, in bytes. */
 size_t explored_stack_used(const struct explored *x);
 
+/* ---- Plain accesses ------------------------------------------------------------------------------------- */
+
+/*
+ * The core's loads and stores that are no verbs are no steps.  They are watched instead, if the
+ * code was compiled with the compiler's thread instrumentation: two of them that conflict and that
+ * nothing orders are a finding, and so is one to what has been freed.
+ *
+ * Watch those to [@base, @base + @size) from now on; before the core sets anything up there.
+ * => -ENOMEM
+ */
+int explored_watch(struct explored *x, void *base, size_t size) __must_check;
+void explored_unwatch(struct explored *x);
+/* Nobody's accesses are looked at while it is off.  What is alive is kept track of all the same. */
+void explored_watch_accesses(struct explored *x, bool on);
+
+/* Where the race of the last execution was.  @offset from @base. */
+struct explored_racing {
+	size_t offset, size;
+	char name[80];
+};
+
+/* => false: that was no race */
+bool explored_racing(const struct explored *x, struct explored_racing *racing);
+/*
+ * From now on accesses to the range are steps, on one object: whatever their order, each is tried.
+ * => false: too many, or out of bounds
+ */
+bool explored_promote(struct explored *x, size_t offset, size_t size) __must_check;
+/* => false: there are fewer */
+bool explored_promoted(const struct explored *x, unsigned int nth, size_t *offset, size_t *size);
+
 /* ---- Findings ------------------------------------------------------------------------------------------- */
 
 #define EXPLORED_FINDINGS(X)                                                                       \
@@ -184,7 +216,9 @@ size_t explored_stack_used(const struct explored *x);
 	X(LOCK_MISUSE, "lock-misuse")	/* not held, held too long, sleeping in atomic context */  \
 	X(DEADLOCK, "deadlock")                                                                    \
 	X(LOST_WAKE_UP, "lost-wake-up") /* a deadlock in which somebody sleeps on a wait queue */  \
-	X(LIVELOCK, "livelock")		/* the step bound was reached */
+	X(LIVELOCK, "livelock")		/* the step bound was reached */                           \
+	X(DATA_RACE, "data-race")	/* a plain access that nothing orders with another */      \
+	X(USE_AFTER_FREE, "use-after-free")
 
 enum explored_finding_kind {
 #define X(id, name) EXPLORED_##id,
@@ -202,6 +236,8 @@ struct explored_finding {
 	const char *file; /* of panic(); "": not from the core */
 	const char *func;
 	int line;
+	/* "@1" in the message stands for the code at the first, and so on.  NULL: none. */
+	const void *sites[3];
 	char message[512];
 };
 

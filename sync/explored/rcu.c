@@ -129,6 +129,7 @@ static void run_oldest(struct explored *x, struct callbacks *callbacks)
 	task->in_callback = true;
 	head->func(head);
 	task->in_callback = false;
+	watch_callback_ran(x);
 	if (task->held.nr || task->rcu_nesting)
 		explored_misuse(EXPLORED_LOCK_MISUSE,
 				"an RCU callback ends while it holds %u locks and is in %u RCU sections",

@@ -57,6 +57,10 @@ void explored_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head
 void explored_synchronize_rcu(void);
 void explored_rcu_barrier(void);
 
+void explored_memory_handed_out(const void *at, size_t size, const char *what);
+void explored_memory_taken_back(const void *at, size_t size);
+void explored_memory_named(const void *at, size_t nr, size_t size, const char *what);
+
 /* ---- Tasks ---------------------------------------------------------------------------------------- */
 
 SYNC_VERB struct task *task_current(void)
@@ -98,7 +102,8 @@ SYNC_VERB unsigned int sync_choose(unsigned int bound)
 
 /*
  * The operand of a load or store is the address that comes back, so that nothing can come between
- * the turn and the access.  What is stored is computed first: it may have points of its own.
+ * the turn and the access.  It is volatile: the compiler's instrumentation tells the verbs' own
+ * accesses, which are steps, from plain ones, which are watched.  What is stored is computed first: it may have points of its own.
  */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)explored_read(&(x), sizeof(x)))
 #define WRITE_ONCE(x, v)                                                                           \
@@ -114,17 +119,17 @@ SYNC_VERB unsigned int sync_choose(unsigned int bound)
 
 SYNC_VERB int atomic_read(const atomic_t *a)
 {
-	return *(const int *)explored_read(&a->v, sizeof(a->v));
+	return *(const volatile int *)explored_read(&a->v, sizeof(a->v));
 }
 
 SYNC_VERB void atomic_set(atomic_t *a, int v)
 {
-	*(int *)explored_write(&a->v, sizeof(a->v)) = v;
+	*(volatile int *)explored_write(&a->v, sizeof(a->v)) = v;
 }
 
 SYNC_VERB int atomic_add_return(atomic_t *a, int v)
 {
-	return *(int *)explored_modify(&a->v, sizeof(a->v)) += v;
+	return *(volatile int *)explored_modify(&a->v, sizeof(a->v)) += v;
 }
 
 SYNC_VERB void atomic_inc(atomic_t *a)
@@ -144,7 +149,7 @@ SYNC_VERB bool atomic_dec_and_test(atomic_t *a)
 
 SYNC_VERB bool atomic_inc_not_zero(atomic_t *a)
 {
-	int *v = explored_modify(&a->v, sizeof(a->v));
+	volatile int *v = explored_modify(&a->v, sizeof(a->v));
 
 	if (*v == 0)
 		return false;
@@ -154,7 +159,7 @@ SYNC_VERB bool atomic_inc_not_zero(atomic_t *a)
 
 SYNC_VERB int atomic_cmpxchg(atomic_t *a, int old, int new)
 {
-	int *v = explored_modify(&a->v, sizeof(a->v));
+	volatile int *v = explored_modify(&a->v, sizeof(a->v));
 	int found = *v;
 
 	if (found == old)
@@ -164,7 +169,7 @@ SYNC_VERB int atomic_cmpxchg(atomic_t *a, int old, int new)
 
 SYNC_VERB int atomic_fetch_or(atomic_t *a, int bits)
 {
-	int *v = explored_modify(&a->v, sizeof(a->v));
+	volatile int *v = explored_modify(&a->v, sizeof(a->v));
 	int found = *v;
 
 	*v |= bits;
@@ -173,7 +178,7 @@ SYNC_VERB int atomic_fetch_or(atomic_t *a, int bits)
 
 SYNC_VERB int atomic_fetch_and(atomic_t *a, int bits)
 {
-	int *v = explored_modify(&a->v, sizeof(a->v));
+	volatile int *v = explored_modify(&a->v, sizeof(a->v));
 	int found = *v;
 
 	*v &= bits;
@@ -182,28 +187,45 @@ SYNC_VERB int atomic_fetch_and(atomic_t *a, int bits)
 
 SYNC_VERB long atomic_long_read(const atomic_long_t *a)
 {
-	return *(const long *)explored_read(&a->v, sizeof(a->v));
+	return *(const volatile long *)explored_read(&a->v, sizeof(a->v));
 }
 
 SYNC_VERB void atomic_long_set(atomic_long_t *a, long v)
 {
-	*(long *)explored_write(&a->v, sizeof(a->v)) = v;
+	*(volatile long *)explored_write(&a->v, sizeof(a->v)) = v;
 }
 
 SYNC_VERB long atomic_long_add_return(atomic_long_t *a, long v)
 {
-	return *(long *)explored_modify(&a->v, sizeof(a->v)) += v;
+	return *(volatile long *)explored_modify(&a->v, sizeof(a->v)) += v;
 }
 
-/* No point: additions commute and the core never reads the sum. */
 SYNC_VERB void atomic_await(const atomic_t *a, int v)
 {
 	explored_await(a, v);
 }
 
+/* No point, and nobody watches: additions commute, and the core never reads the sum. */
 SYNC_VERB void counter_add(struct counter *counter, long n)
 {
-	counter->v += (unsigned long)n;
+	*(volatile unsigned long *)&counter->v += (unsigned long)n;
+}
+
+/* ---- Who owns memory ---------------------------------------------------------------------------------- */
+
+SYNC_VERB void memory_handed_out(const void *at, size_t size, const char *what)
+{
+	explored_memory_handed_out(at, size, what);
+}
+
+SYNC_VERB void memory_taken_back(const void *at, size_t size)
+{
+	explored_memory_taken_back(at, size);
+}
+
+SYNC_VERB void memory_named(const void *at, size_t nr, size_t size, const char *what)
+{
+	explored_memory_named(at, nr, size, what);
 }
 
 /* ---- Spinlocks ---------------------------------------------------------------------------------------- */
@@ -363,12 +385,12 @@ SYNC_VERB bool read_seqcount_retry(const struct seqcount *seq, unsigned int star
 
 SYNC_VERB void write_seqcount_begin(struct seqcount *seq)
 {
-	++*(unsigned int *)explored_modify(&seq->sequence, sizeof(seq->sequence));
+	++*(volatile unsigned int *)explored_modify(&seq->sequence, sizeof(seq->sequence));
 }
 
 SYNC_VERB void write_seqcount_end(struct seqcount *seq)
 {
-	++*(unsigned int *)explored_modify(&seq->sequence, sizeof(seq->sequence));
+	++*(volatile unsigned int *)explored_modify(&seq->sequence, sizeof(seq->sequence));
 }
 
 /* ---- Wait queues ------------------------------------------------------------------------------------------------- */

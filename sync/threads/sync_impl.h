@@ -209,6 +209,23 @@ SYNC_VERB void threads_word_unlock_(int *word)
 		threads_word_wake(word);
 }
 
+/* ---- Who owns memory ---------------------------------------------------------------------------- */
+
+SYNC_VERB void memory_handed_out(const void *at, size_t size, const char *what)
+{
+	(void)at, (void)size, (void)what;
+}
+
+SYNC_VERB void memory_taken_back(const void *at, size_t size)
+{
+	(void)at, (void)size;
+}
+
+SYNC_VERB void memory_named(const void *at, size_t nr, size_t size, const char *what)
+{
+	(void)at, (void)nr, (void)size, (void)what;
+}
+
 /* ---- Spinlocks --------------------------------------------------------------------------------------- */
 
 SYNC_VERB void spin_lock_init(struct spinlock *lock, enum lock_class class)
