@@ -193,6 +193,12 @@ static void print_bound(FILE *out, const struct gw_verdict *verdict)
 		bound->step_bound, verdict->longest);
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
+	fprintf(out, "  data races, freed memory: looked for in %s%" PRIu64 " executions%s\n",
+		verdict->watched == verdict->executions ? "all " : "", verdict->watched,
+		verdict->watched == verdict->executions ? "" : ", all of the search among them");
+	for (int i = 0; i < verdict->nr_promoted; i++)
+		fprintf(out, "  plain accesses that nothing orders, tried in every order: %s, %zu bytes\n",
+			verdict->promoted[i].name, verdict->promoted[i].size);
 }
 
 void verdict_print_text(FILE *out, const struct gw_explore *explore,
@@ -249,6 +255,17 @@ static void add_violation(json_t *object, const struct gw_verdict *verdict)
 	free(schedule);
 }
 
+static json_t *promoted_json(const struct gw_verdict *verdict)
+{
+	json_t *array = json_array();
+
+	for (int i = 0; i < verdict->nr_promoted; i++)
+		json_array_append_new(array, json_pack("{s:s, s:I}", "name", verdict->promoted[i].name,
+						       "bytes",
+						       (json_int_t)verdict->promoted[i].size));
+	return array;
+}
+
 static json_t *bound_json(const struct gw_explore *explore, const struct gw_verdict *verdict)
 {
 	const struct gw_bound *bound = &verdict->bound;
@@ -278,6 +295,8 @@ static void add_counts(json_t *object, const struct gw_verdict *verdict)
 			    searched ? json_integer((json_int_t)verdict->traces) : json_null());
 	json_object_set_new(object, "blocked",
 			    searched ? json_integer((json_int_t)verdict->blocked) : json_null());
+	json_object_set_new(object, "watched", json_integer((json_int_t)verdict->watched));
+	json_object_set_new(object, "promoted", promoted_json(verdict));
 	json_object_set_new(object, "steps", json_integer((json_int_t)verdict->steps));
 	json_object_set_new(object, "longest", json_integer(verdict->longest));
 	json_object_set_new(object, "seconds", json_real(verdict->seconds));

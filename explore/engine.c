@@ -385,6 +385,7 @@ void engine_execute(struct engine *engine, const struct explored_strategy *strat
 	engine->validation = outcome->validation;
 
 	arena_restore(&engine->arena);
+	explored_watch_accesses(engine->explored, !engine->unwatched);
 	explored_rewind(engine->explored, engine->start);
 	outcome->end = explored_continue(engine->explored, strategy, arg);
 	outcome->nr_steps = explored_nr_steps(engine->explored);
@@ -395,6 +396,14 @@ void engine_execute(struct engine *engine, const struct explored_strategy *strat
 	} else if (outcome->end == EXPLORED_COMPLETE) {
 		look_at_the_end(engine, outcome);
 	}
+}
+
+bool engine_promote(struct engine *engine, const struct gw_promoted *promoted, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		if (!explored_promote(engine->explored, promoted[i].offset, promoted[i].size))
+			return false;
+	return true;
 }
 
 /* ---- What is the same when it is the same ---------------------------------------------------------------- */

@@ -35,6 +35,8 @@ struct engine {
 	void *on_event_arg;
 	struct gw_validation validation;
 
+	bool unwatched; /* do not look at plain accesses */
+
 	struct objects objects; /* scratch for digests */
 };
 
@@ -60,6 +62,10 @@ void engine_destroy(struct engine *engine);
  */
 void engine_execute(struct engine *engine, const struct explored_strategy *strategy, void *arg,
 		    struct outcome *outcome);
+
+/* Accesses to these ranges are steps from now on.  => false: they cannot be */
+bool engine_promote(struct engine *engine, const struct gw_promoted *promoted,
+		    int nr) __must_check;
 
 /* A digest of the execution's steps and events, and of what the machine is now. */
 uint64_t engine_state(struct engine *engine);

@@ -23,6 +23,9 @@
 
 #define PROGRESS_SECONDS 0.2
 
+/* Looking at plain accesses doubles what an execution costs; of those by chance one in so many is looked at. */
+#define WATCHED_SAMPLES 8
+
 const char *gw_verdict_name(enum gw_verdict_kind kind)
 {
 	switch (kind) {
@@ -46,6 +49,7 @@ struct exploration {
 	void *state;
 	struct timespec began;
 	double next_progress; /* seconds */
+	uint64_t first;	      /* execution of the strategy, which begins anew with a promotion */
 };
 
 static double seconds_since(const struct timespec *began)
@@ -129,6 +133,8 @@ static struct gw_schedule *schedule_of(struct exploration *e, const struct outco
 	if (!schedule)
 		return NULL;
 	schedule->guards_off = e->explore->guards_off;
+	schedule->nr_promoted = e->verdict->nr_promoted;
+	memcpy(schedule->promoted, e->verdict->promoted, sizeof(schedule->promoted));
 	schedule->step_bound = e->engine.bound.step_bound;
 	snprintf(schedule->strategy, sizeof(schedule->strategy), "%s", e->strategy->name);
 	schedule->seed = e->explore->seed;
@@ -227,35 +233,125 @@ static void take_stats(struct exploration *e)
 	if (!e->strategy->stats)
 		return;
 	error = e->strategy->stats(e->state, &stats);
-	e->verdict->sampled = stats.sampled;
+	e->verdict->sampled = e->first + stats.sampled;
 	e->verdict->traces = stats.traces;
 	e->verdict->blocked = stats.blocked;
 	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
 		fail(e->verdict, "%s", error);
 }
 
-static void explore_all(struct exploration *e)
+/* ---- Plain accesses --------------------------------------------------------------------------------- */
+
+/*
+ * Every execution of a search is looked at, as a search that takes a racing access for none proves
+ * nothing; of the samples, which prove nothing anyhow, some.
+ */
+static bool must_watch(const struct exploration *e)
+{
+	struct search_stats stats = { .sampled = UINT64_MAX };
+	uint64_t nth = e->verdict->executions - e->first;
+
+	if (e->strategy->stats)
+		e->strategy->stats(e->state, &stats);
+	return stats.sampled <= nth || nth % WATCHED_SAMPLES == 0;
+}
+
+/* What was found where nobody looked may have begun with a race, or with freed memory. */
+static bool look_again(struct exploration *e, struct outcome *outcome)
+{
+	struct gw_schedule *schedule = schedule_of(e, outcome);
+	struct objects objects = { 0 };
+	struct replay replay;
+	bool done = false;
+
+	e->engine.unwatched = false;
+	if (schedule && !objects_init(&objects, e->engine.bound.step_bound)) {
+		replay_begin(&replay, schedule, &objects);
+		engine_execute(&e->engine, &replay_strategy, &replay, outcome);
+		done = outcome->violated;
+		if (!done)
+			fail(e->verdict, "execution %llu violated %s, but did not do so again: %s",
+			     (unsigned long long)e->verdict->executions, schedule->invariant,
+			     replay.diverged);
+	} else {
+		fail(e->verdict, "out of memory");
+	}
+	objects_fini(&objects);
+	gw_schedule_free(schedule);
+	return done;
+}
+
+/*
+ * Without a guard, the plain races that it kept out are not what is looked for: they become steps,
+ * and the strategy begins anew, as what it knew was known without them.
+ */
+static bool promote(struct exploration *e)
+{
+	struct gw_verdict *verdict = e->verdict;
+	struct gw_promoted *promoted = &verdict->promoted[verdict->nr_promoted];
+	struct explored_racing racing;
+
+	if (!e->explore->guards_off || verdict->nr_promoted == GW_PROMOTED_MAX ||
+	    !explored_racing(e->engine.explored, &racing))
+		return false;
+	promoted->offset = racing.offset;
+	promoted->size = racing.size;
+	memcpy(promoted->name, racing.name, sizeof(promoted->name));
+	if (!engine_promote(&e->engine, promoted, 1))
+		return false;
+	verdict->nr_promoted++;
+	return true;
+}
+
+static bool begin_anew(struct exploration *e, const struct strategy_params *params)
+{
+	if (e->strategy->fini)
+		e->strategy->fini(e->state);
+	memset(e->state, 0, e->strategy->size);
+	if (e->strategy->init)
+		e->strategy->init(e->state, params);
+	e->first = e->verdict->executions;
+	return true;
+}
+
+/* => false: it is over */
+static bool explore_one(struct exploration *e, const struct strategy_params *params)
 {
 	struct gw_verdict *verdict = e->verdict;
 	struct outcome outcome;
+	bool watched;
+
+	if (!e->strategy->begin(e->state, e->engine.explored, verdict->executions - e->first)) {
+		verdict->kind = GW_VERDICT_EXHAUSTED;
+		return false;
+	}
+	watched = must_watch(e);
+	e->engine.unwatched = !watched;
+	engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
+	e->engine.unwatched = false;
+	verdict->watched += watched;
+	verdict->steps += outcome.nr_steps;
+	verdict->longest = max(verdict->longest, outcome.nr_steps);
+	if (outcome.violated && !watched && !look_again(e, &outcome))
+		return false;
+	if (outcome.violated && promote(e)) {
+		verdict->executions++;
+		return begin_anew(e, params);
+	}
+	if (outcome.violated)
+		report_violation(e, &outcome);
+	verdict->executions++;
+	return !outcome.violated;
+}
+
+static void explore_all(struct exploration *e, const struct strategy_params *params)
+{
+	struct gw_verdict *verdict = e->verdict;
 	double cpu = cpu_seconds();
 
 	verdict->kind = GW_VERDICT_BUDGET;
-	while (budget_is_left(e)) {
-		if (!e->strategy->begin(e->state, e->engine.explored, verdict->executions)) {
-			verdict->kind = GW_VERDICT_EXHAUSTED;
-			break;
-		}
-		engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
-		verdict->steps += outcome.nr_steps;
-		verdict->longest = max(verdict->longest, outcome.nr_steps);
-		if (outcome.violated) {
-			report_violation(e, &outcome);
-			verdict->executions++;
-			break;
-		}
-		verdict->executions++;
-	}
+	while (budget_is_left(e) && explore_one(e, params))
+		;
 	verdict->seconds = seconds_since(&e->began);
 	verdict->cpu_seconds = cpu_seconds() - cpu;
 	take_stats(e);
@@ -291,7 +387,7 @@ static void explore_by_strategy(struct exploration *e)
 	} else {
 		if (e->strategy->init)
 			e->strategy->init(e->state, &params);
-		explore_all(e);
+		explore_all(e, &params);
 		if (e->strategy->fini)
 			e->strategy->fini(e->state);
 		if (profile)
@@ -406,7 +502,11 @@ void gw_replay(const struct gw_replay *request, struct gw_verdict *verdict)
 		return;
 	}
 	verdict->bound = engine.bound;
-	if (objects_init(&objects, engine.bound.step_bound)) {
+	verdict->nr_promoted = schedule->nr_promoted;
+	memcpy(verdict->promoted, schedule->promoted, sizeof(verdict->promoted));
+	if (!engine_promote(&engine, schedule->promoted, schedule->nr_promoted))
+		fail(verdict, "the schedule promotes memory that the machine does not have");
+	else if (objects_init(&objects, engine.bound.step_bound)) {
 		fail(verdict, "out of memory");
 	} else {
 		follow_for(request, &engine, &objects, verdict);

@@ -155,6 +155,9 @@ static void print_header(FILE *out, const struct gw_schedule *schedule)
 	fprintf(out, "godwit-schedule %d\n", FORMAT_VERSION);
 	print_scenario(out, schedule->scenario);
 	print_guards(out, schedule->guards_off);
+	for (int i = 0; i < schedule->nr_promoted; i++)
+		fprintf(out, "promoted 0x%zx %zu\n", schedule->promoted[i].offset,
+			schedule->promoted[i].size);
 	fprintf(out, "step-bound %u\n", schedule->step_bound);
 	if (schedule->strategy[0])
 		fprintf(out, "strategy %s\nseed %" PRIu64 "\nexecution %" PRIu64 "\n",
@@ -375,6 +378,23 @@ static bool parse_run(struct parser *parser, const char *task)
 	return true;
 }
 
+static bool parse_promoted(struct parser *parser)
+{
+	struct gw_schedule *schedule = parser->schedule;
+	struct gw_promoted *promoted = &schedule->promoted[schedule->nr_promoted];
+	uint64_t offset, size;
+
+	if (schedule->nr_promoted == GW_PROMOTED_MAX)
+		return reject(parser, "more than %d ranges are promoted", GW_PROMOTED_MAX);
+	if (!parse_number(parser, "promoted", next_word(parser), 0, SIZE_MAX, &offset) ||
+	    !parse_number(parser, "promoted", next_word(parser), 10, SIZE_MAX, &size))
+		return false;
+	promoted->offset = offset;
+	promoted->size = size;
+	schedule->nr_promoted++;
+	return true;
+}
+
 static bool parse_header_or_run(struct parser *parser, const char *word)
 {
 	struct gw_schedule *schedule = parser->schedule;
@@ -385,6 +405,8 @@ static bool parse_header_or_run(struct parser *parser, const char *word)
 		return parse_scenario_text(parser);
 	if (!strcmp(word, "without"))
 		return parse_guards(parser);
+	if (!strcmp(word, "promoted"))
+		return parse_promoted(parser);
 	if (!strcmp(word, "message"))
 		return parse_message(parser);
 	if (!strcmp(word, "strategy"))

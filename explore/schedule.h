@@ -31,6 +31,8 @@ struct gw_schedule {
 	char invariant[32]; /* "": nothing was violated */
 	char message[640];
 	uint64_t state;	    /* engine_state() at the end */
+	struct gw_promoted promoted[GW_PROMOTED_MAX]; /* without names */
+	int nr_promoted;
 
 	struct schedule_run *runs;
 	size_t nr_runs, max_runs;

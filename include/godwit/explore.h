@@ -91,6 +91,17 @@ const char *gw_verdict_name(enum gw_verdict_kind kind);
 
 struct gw_schedule;
 
+#define GW_PROMOTED_MAX 32
+
+/*
+ * Memory whose plain accesses nothing orders while a guard is off.  They are steps, so every order of
+ * them is tried, and the race as such is not what was looked for.
+ */
+struct gw_promoted {
+	size_t offset, size; /* from the start of the machine's memory; bytes */
+	char name[80];	     /* "vma+0x18" */
+};
+
 struct gw_verdict {
 	enum gw_verdict_kind kind;
 	uint64_t executions;
@@ -103,6 +114,9 @@ struct gw_verdict {
 	double cpu_seconds;	      /* of this thread, for the executions: set-up is not in it */
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
+	uint64_t watched;	      /* executions in which plain accesses were looked at */
+	int nr_promoted;
+	struct gw_promoted promoted[GW_PROMOTED_MAX];
 
 	/* GW_VERDICT_VIOLATED: */
 	char invariant[32];	      /* "assertion", "deadlock", "validation", "check", ... */

@@ -151,6 +151,8 @@ static void run_callbacks(void *arg)
 	struct explored *x = arg;
 	struct callbacks *callbacks = &x->rcu.cpus[x->running->cpu];
 
+	if (watch_current)
+		watch_step(x, watch_current, &x->running->next);
 	run_oldest(x, callbacks);
 	while (callbacks->first) {
 		explored_point(x, next_callback(x, x->running->cpu));
