@@ -42,21 +42,21 @@ __thread struct watch *watch_current;
  * An access is known by when its task's clock stood where: task in the low bits, then whether it was
  * marked, then the clock.  0 is older than everything.
  */
-#define EPOCH_TASK	 31u
-#define EPOCH_MARKED	 32u
-#define EPOCH_SHIFT	 6
-#define EPOCH_SHARED	 (1u << 31) /* not an epoch: the number of a struct shared, the rest of it */
-#define EPOCH_NUMBER	 (EPOCH_SHARED - 1)
-#define CLOCK_MAX	 ((EPOCH_SHARED >> EPOCH_SHIFT) - 1)
+#define EPOCH_TASK   31u
+#define EPOCH_MARKED 32u
+#define EPOCH_SHIFT  6
+#define EPOCH_SHARED (1u << 31) /* not an epoch: the number of a struct shared, the rest of it */
+#define EPOCH_NUMBER (EPOCH_SHARED - 1)
+#define CLOCK_MAX    ((EPOCH_SHARED >> EPOCH_SHIFT) - 1)
 
 BUILD_ASSERT(RUNNERS_MAX == EPOCH_TASK + 1);
 
-#define GRANULE		 4u
-#define PAGE_BYTES	 4096u
-#define PAGE_GRANULES	 (PAGE_BYTES / GRANULE)
-#define PROMOTED_MAX	 64
-#define SHARED_MAX	 4096 /* words read by several tasks, in one execution */
-#define OBJECTS_MIN	 256
+#define GRANULE	      4u
+#define PAGE_BYTES    4096u
+#define PAGE_GRANULES (PAGE_BYTES / GRANULE)
+#define PROMOTED_MAX  64
+#define SHARED_MAX    4096 /* words read by several tasks, in one execution */
+#define OBJECTS_MIN   256
 
 enum access {
 	PLAIN_READ,
@@ -78,7 +78,8 @@ static bool marked(enum access access)
 /* Who touched a granule last, and where: the return address, from the program's own start. */
 struct cell {
 	uint32_t write, read, marked_read;
-	uint32_t bytes; /* other sizes are in use here: the cells of the bytes, from this one on; 0: no */
+	uint32_t
+		bytes; /* other sizes are in use here: the cells of the bytes, from this one on; 0: no */
 	int32_t write_site, read_site, marked_read_site;
 	uint32_t unused;
 };
@@ -91,12 +92,12 @@ struct shared {
 
 /* A page at a time is zeroed, copied, poisoned. */
 struct watch_page {
-	struct cell whole;    /* accesses to all of it */
-	uint32_t execution;   /* that @used is of */
-	bool changed;	      /* @dead is not @kept_dead */
-	bool promoted;	      /* some of it is */
-	bool whole_used;      /* @whole was noted in that execution */
-	uint64_t used;	      /* 64 bytes a bit: some cell was noted in that execution */
+	struct cell whole;  /* accesses to all of it */
+	uint32_t execution; /* that @used is of */
+	bool changed;	    /* @dead is not @kept_dead */
+	bool promoted;	    /* some of it is */
+	bool whole_used;    /* @whole was noted in that execution */
+	uint64_t used;	    /* 64 bytes a bit: some cell was noted in that execution */
 	uint64_t dead[PAGE_BYTES / 8 / 64]; /* eight bytes a bit: taken back */
 	uint64_t kept_dead[PAGE_BYTES / 8 / 64];
 };
@@ -143,7 +144,7 @@ struct watch {
 	size_t order_size;
 	unsigned int nr_orders, max_orders;
 
-	struct shared *shared; /* number n is at n % SHARED_MAX */
+	struct shared *shared;		    /* number n is at n % SHARED_MAX */
 	uint32_t next_shared, first_shared; /* first of this execution */
 
 	struct cell *bytes;
@@ -173,7 +174,8 @@ static const void *far_site(int32_t site)
 
 static size_t order_bytes(const struct explored *x)
 {
-	return ALIGN_UP(sizeof(struct order) + (size_t)explored_nr_runners(x) * sizeof(uint32_t), 8ul);
+	return ALIGN_UP(sizeof(struct order) + (size_t)explored_nr_runners(x) * sizeof(uint32_t),
+			8ul);
 }
 
 int explored_watch(struct explored *x, void *base, size_t size)
@@ -232,8 +234,7 @@ void explored_watch_accesses(struct explored *x, bool on)
 /* Clocks have come to their end: forget all that is known by them. */
 static void begin_time_again(struct watch *watch)
 {
-	memset(watch->cells, 0,
-	       (size_t)watch->nr_pages * PAGE_GRANULES * sizeof(*watch->cells));
+	memset(watch->cells, 0, (size_t)watch->nr_pages * PAGE_GRANULES * sizeof(*watch->cells));
 	for (unsigned int i = 0; i < watch->nr_pages; i++) {
 		watch->pages[i].whole = (struct cell){ 0 };
 		watch->pages[i].execution = 0;
@@ -302,9 +303,9 @@ static struct order *order_slot(const struct watch *watch, const void *object)
 	unsigned int slot = (unsigned int)(hash >> 32);
 
 	for (;; slot++) {
-		struct order *order = (struct order *)((char *)watch->orders +
-						       (slot & (watch->max_orders - 1)) *
-							       watch->order_size);
+		struct order *order =
+			(struct order *)((char *)watch->orders +
+					 (slot & (watch->max_orders - 1)) * watch->order_size);
 
 		if (order->execution != watch->execution || order->object == object)
 			return order;
@@ -425,7 +426,8 @@ static const char *done_before(enum access access)
 
 static const char *does(enum access access)
 {
-	static const char *const names[] = { "reads", "writes", "reads (marked)", "writes (marked)" };
+	static const char *const names[] = { "reads", "writes", "reads (marked)",
+					     "writes (marked)" };
 
 	return names[access];
 }
@@ -438,11 +440,12 @@ __noreturn static void report_race(struct watch *watch, const struct access_repo
 	name_place(watch, report->offset, place, sizeof(place));
 	watch->racing = (struct explored_racing){ .offset = report->offset, .size = report->size };
 	snprintf(watch->racing.name, sizeof(watch->racing.name), "%s", place);
-	explored_misuse_at(EXPLORED_DATA_RACE,
-			(const void *[3]){ far_site(report->site), far_site(report->site_before) },
-			"data race on %s, %zu bytes: %s %s it in @1, %s %s it in @2, and nothing orders them",
-			place, report->size, x->running->name, does(report->now),
-			x->tasks[report->task_before].name, done_before(report->before));
+	explored_misuse_at(
+		EXPLORED_DATA_RACE,
+		(const void *[3]){ far_site(report->site), far_site(report->site_before) },
+		"data race on %s, %zu bytes: %s %s it in @1, %s %s it in @2, and nothing orders them",
+		place, report->size, x->running->name, does(report->now),
+		x->tasks[report->task_before].name, done_before(report->before));
 }
 
 static const char *task_of_life(const struct watch *watch, const struct life *life)
@@ -450,8 +453,8 @@ static const char *task_of_life(const struct watch *watch, const struct life *li
 	return life->task < RUNNERS_MAX ? watch->x->tasks[life->task].name : "set-up";
 }
 
-__noreturn static void report_dead(struct watch *watch, size_t offset, size_t size, enum access access,
-				   int32_t site)
+__noreturn static void report_dead(struct watch *watch, size_t offset, size_t size,
+				   enum access access, int32_t site)
 {
 	const struct life *end = NULL, *begin = NULL;
 	struct explored *x = watch->x;
@@ -468,13 +471,14 @@ __noreturn static void report_dead(struct watch *watch, size_t offset, size_t si
 			begin = life;
 	}
 	name_place(watch, offset, place, sizeof(place));
-	explored_misuse_at(EXPLORED_USE_AFTER_FREE,
-			(const void *[3]){ far_site(site), end ? far_site(end->site) : NULL,
-					   begin ? far_site(begin->site) : NULL },
-			"use of freed memory: %s %s %s, %zu bytes, in @1; %s%s%s%s%s", x->running->name,
-			does(access), place, size, end ? task_of_life(watch, end) : "it was never in use",
-			end ? " freed it in @2" : "", begin ? ", " : "",
-			begin ? task_of_life(watch, begin) : "", begin ? " had got it in @3" : "");
+	explored_misuse_at(
+		EXPLORED_USE_AFTER_FREE,
+		(const void *[3]){ far_site(site), end ? far_site(end->site) : NULL,
+				   begin ? far_site(begin->site) : NULL },
+		"use of freed memory: %s %s %s, %zu bytes, in @1; %s%s%s%s%s", x->running->name,
+		does(access), place, size, end ? task_of_life(watch, end) : "it was never in use",
+		end ? " freed it in @2" : "", begin ? ", " : "",
+		begin ? task_of_life(watch, begin) : "", begin ? " had got it in @3" : "");
 }
 
 bool explored_racing(const struct explored *x, struct explored_racing *racing)
@@ -495,9 +499,9 @@ static bool ordered(const struct watch *watch, uint32_t epoch)
 static struct shared *shared_of(struct watch *watch, uint32_t number)
 {
 	number &= EPOCH_NUMBER;
-	return number - watch->first_shared < watch->next_shared - watch->first_shared ?
-		       &watch->shared[number % SHARED_MAX] :
-		       NULL;
+	return number - watch->first_shared < watch->next_shared - watch->first_shared
+		       ? &watch->shared[number % SHARED_MAX]
+		       : NULL;
 }
 
 /* The reader in @reads that the running task is not after.  => -1: none */
@@ -579,7 +583,8 @@ static void note(struct watch *watch, struct cell *cell, enum access access, int
 		note_read(watch, &cell->marked_read, &cell->marked_read_site, site);
 		break;
 	case PLAIN_WRITE:
-		cell->marked_read = 0; /* all that read it before are ordered, or it would be a race */
+		cell->marked_read =
+			0; /* all that read it before are ordered, or it would be a race */
 		__attribute__((fallthrough));
 	case MARKED_WRITE:
 		cell->read = 0;
@@ -614,8 +619,8 @@ static void check_and_note(struct watch *watch, struct cell *cell, enum access a
 static void split(struct watch *watch, struct cell *cell)
 {
 	if (watch->nr_bytes + GRANULE > watch->max_bytes) {
-		struct cell *bytes = realloc(watch->bytes,
-					     2ul * watch->max_bytes * sizeof(*watch->bytes));
+		struct cell *bytes =
+			realloc(watch->bytes, 2ul * watch->max_bytes * sizeof(*watch->bytes));
 
 		if (!bytes)
 			explored_die("out of memory");
@@ -782,15 +787,14 @@ static bool access_promoted(struct watch *watch, size_t offset, size_t size, enu
 		widen(watch, range, offset, size, &report);
 	if (any_dead(&watch->pages[offset / PAGE_BYTES], offset, size))
 		report_dead(watch, offset, size, access, report.site);
-	explored_point(watch->x,
-		       (struct explored_step){
-			       .kind = writes(access) ? EXPLORED_WRITE : EXPLORED_READ,
-			       .object = (const void *)(watch->base + range->offset),
-			       .arg = (unsigned int)size,
-			       .class = EXPLORED_NO_CLASS,
-			       .plain = true,
-			       .site = site,
-		       });
+	explored_point(watch->x, (struct explored_step){
+					 .kind = writes(access) ? EXPLORED_WRITE : EXPLORED_READ,
+					 .object = (const void *)(watch->base + range->offset),
+					 .arg = (unsigned int)size,
+					 .class = EXPLORED_NO_CLASS,
+					 .plain = true,
+					 .site = site,
+				 });
 	return true;
 }
 
@@ -840,7 +844,8 @@ static void marked_access(struct watch *watch, const struct explored_step *step,
 		struct access_report report = { .now = write ? MARKED_WRITE : MARKED_READ,
 						.site = near_site(step->site) };
 
-		if (range && (range->offset > offset || range->offset + range->size < offset + size))
+		if (range &&
+		    (range->offset > offset || range->offset + range->size < offset + size))
 			widen(watch, range, offset, size, &report);
 		if (range)
 			return; /* that is what the step is about */
@@ -1293,9 +1298,8 @@ static inline __attribute__((always_inline)) bool seen(const struct watch *watch
 }
 
 /* Everything that came before is ordered, and is so by a look at one clock. */
-static inline __attribute__((always_inline)) bool plainly_ordered(const struct watch *watch,
-								  const struct cell *cell,
-								  enum access access)
+static inline __attribute__((always_inline)) bool
+plainly_ordered(const struct watch *watch, const struct cell *cell, enum access access)
 {
 	if (cell->bytes || !ordered(watch, cell->write))
 		return false;
@@ -1305,9 +1309,8 @@ static inline __attribute__((always_inline)) bool plainly_ordered(const struct w
 	       ordered(watch, cell->marked_read);
 }
 
-static inline __attribute__((always_inline)) void note_quickly(struct watch *watch,
-							       struct cell *cell,
-							       enum access access, int32_t site)
+static inline __attribute__((always_inline)) void
+note_quickly(struct watch *watch, struct cell *cell, enum access access, int32_t site)
 {
 	if (writes(access)) {
 		cell->write = watch->epoch;
@@ -1322,9 +1325,8 @@ static inline __attribute__((always_inline)) void note_quickly(struct watch *wat
 }
 
 /* The rest of most.  => false: look closely */
-static inline __attribute__((always_inline)) bool quick(struct watch *watch, size_t offset,
-							size_t size, enum access access,
-							const void *site)
+static inline __attribute__((always_inline)) bool
+quick(struct watch *watch, size_t offset, size_t size, enum access access, const void *site)
 {
 	struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
 	struct cell *cell = &watch->cells[offset / GRANULE];
