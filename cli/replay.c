@@ -118,12 +118,15 @@ static void print_event(void *arg, const struct gw_event *event)
 		[GW_EVENT_EXEC_SHIFT] = "exec shifts its stack",
 		[GW_EVENT_MMAP] = "mmap",
 		[GW_EVENT_MUNMAP] = "munmap",
+		[GW_EVENT_FORK] = "fork",
 	};
 
 	(void)arg;
 	printf("        %-8s* %s", event->task, names[event->kind]);
 	if (event->kind == GW_EVENT_MIGRATE_PAGES)
 		printf(": %" PRIu64 " moved, %" PRIu64 " not\n", event->arg[0], event->arg[1]);
+	else if (event->kind == GW_EVENT_FORK)
+		printf(" of address space %lu: %" PRIu64 "\n", event->mm_id, event->arg[0]);
 	else
 		printf(" at %lx of address space %lu\n", event->addr, event->mm_id);
 }

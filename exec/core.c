@@ -10,6 +10,9 @@
 #include "exec.h"
 #include "fault.h"
 #include "filemap.h"
+#include "folio.h"
+#include "fork.h"
+#include "gup.h"
 #include "machine.h"
 #include "migrate.h"
 #include "mm.h"
@@ -50,6 +53,7 @@ __export const struct gw_core SYNC_CORE_TABLE = {
 	.machine_nr_allocations = machine_nr_allocations,
 
 	.mm_create = mm_create,
+	.fork = dup_mm,
 	.mm_get = mm_get,
 	.mm_put = mm_put,
 	.mm_info = mm_info,
@@ -78,6 +82,12 @@ __export const struct gw_core SYNC_CORE_TABLE = {
 	.copy_from_user = copy_from_user,
 	.copy_to_user = copy_to_user,
 	.strncpy_from_user = strncpy_from_user,
+
+	.get_user_pages = get_user_pages,
+	.get_user_pages_fast = get_user_pages_fast,
+	.put_user_pages = put_user_pages,
+	.folio_read = folio_read,
+	.folio_write = folio_write,
 
 	.mapping_create = mapping_create,
 	.mapping_get = mapping_get,

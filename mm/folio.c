@@ -31,13 +31,23 @@ void *folio_address(const struct machine *machine, const struct folio *folio)
 	return machine->core_frames + ((pfn - machine->nr_guest_frames) << GW_PAGE_SHIFT);
 }
 
-void folio_put(struct machine *machine, struct folio *folio)
+static void folio_free_last(struct machine *machine, struct folio *folio)
 {
-	if (!atomic_dec_and_test(&folio->refcount))
-		return;
 	if (folio_test(folio, PG_lru))
 		lru_remove_dying(machine, folio);
 	folio_free(machine, folio);
+}
+
+void folio_put(struct machine *machine, struct folio *folio)
+{
+	if (atomic_dec_and_test(&folio->refcount))
+		folio_free_last(machine, folio);
+}
+
+void folio_put_refs(struct machine *machine, struct folio *folio, int nr)
+{
+	if (atomic_add_return(&folio->refcount, -nr) == 0)
+		folio_free_last(machine, folio);
 }
 
 void folio_zero(struct machine *machine, struct folio *folio)

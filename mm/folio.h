@@ -6,7 +6,8 @@
  * allocated to someone; a free block of a higher order is described by its first frame.
  *
  * References: 1 per page-table entry that maps the folio, 1 for the page cache, 1 per isolation
- * from the LRU list, 1 per temporary user.  At 0 the frame goes back to its zone.
+ * from the LRU list, 1 per temporary user, 1024 per pin (gup.h).  At 0 the frame goes back to its
+ * zone.
  *
  * Linux: struct folio, struct page; include/linux/page-flags.h.
  */
@@ -28,7 +29,7 @@ enum folio_flag {
 	PG_referenced,
 	PG_lru,		   /* on an LRU list */
 	PG_swapbacked,	   /* anonymous, or shared memory */
-	PG_anon_exclusive, /* this process alone maps it; may be written without a copy */
+	PG_anon_exclusive, /* one process alone maps it, and may write it without a copy */
 	PG_table,	   /* holds a page table */
 	PG_slab,	   /* holds structures of the core */
 	PG_reserved,	   /* the zero page: never freed, moved or counted */
@@ -71,11 +72,14 @@ struct folio {
 			int nr_entries;	      /* (P) entries that are not none */
 		} table;
 		struct kmem_slab *slab; /* (c) while PG_slab */
-		struct {
-			struct anon_vma *anon_vma; /* the new frame of a migration under way: */
-			bool was_mapped;	   /* a reference, and whether entries were replaced */
-		} migrate;			   /* (L) */
-		int seen; /* machine_validate(): entries found that map it */
+		struct {		/* a frame that a guest may map */
+			union {
+				struct anon_vma *migrate_anon_vma; /* (L) of the new frame of a */
+				int seen; /* machine_validate(): entries found that map it */
+			};
+			bool migrate_was_mapped; /* (L) migration: a reference; were there entries? */
+			atomic_t outside; /* (a) references of get_user_pages(); for validation */
+		};
 	};
 };
 
@@ -180,6 +184,8 @@ struct folio *pfn_folio(struct machine *machine, unsigned long pfn);
 
 /* Drop a reference; the last one takes the folio off its LRU list and frees the frame. */
 void folio_put(struct machine *machine, struct folio *folio);
+/* Drop @nr at once. */
+void folio_put_refs(struct machine *machine, struct folio *folio, int nr);
 
 /* Frame contents are touched through these alone.  @offset + @len <= GW_PAGE_SIZE. */
 void folio_zero(struct machine *machine, struct folio *folio);

@@ -150,8 +150,7 @@ static void change_migration_pte(struct protection_change *change, pte_t *ptep)
 
 	if (!pte_is_migration_write(entry) || (change->vma->flags & VM_WRITE))
 		return;
-	entry = pte_clear_bits(entry, 31ull << SWP_TYPE_SHIFT);
-	set_pte(change->machine, ptep, pte_set_bits(entry, (uint64_t)type << SWP_TYPE_SHIFT));
+	set_pte(change->machine, ptep, pte_swp_modify(entry, type));
 }
 
 /* One table's share of [@addr, @range_end); returns how far it came. */

@@ -67,11 +67,11 @@ struct migration {
 
 static void free_new_frame(struct migration *m, struct folio *dst)
 {
-	struct anon_vma *anon_vma = dst->migrate.anon_vma;
+	struct anon_vma *anon_vma = dst->migrate_anon_vma;
 
 	if (anon_vma)
 		put_anon_vma(m->machine, anon_vma);
-	dst->migrate.anon_vma = NULL;
+	dst->migrate_anon_vma = NULL;
 	folio_unlock(dst);
 	folio_put(m->machine, dst);
 }
@@ -79,7 +79,7 @@ static void free_new_frame(struct migration *m, struct folio *dst)
 /* Everything back as it was; @src stays isolated. */
 static void undo_unmap(struct migration *m, struct folio *src, struct folio *dst)
 {
-	if (dst->migrate.was_mapped)
+	if (dst->migrate_was_mapped)
 		remove_migration_ptes(m->machine, src, src);
 	free_new_frame(m, dst);
 	folio_unlock(src);
@@ -95,8 +95,8 @@ static int migrate_folio_unmap(struct migration *m, struct folio *src, struct fo
 
 	if (!dst)
 		return -ENOMEM;
-	dst->migrate.anon_vma = NULL;
-	dst->migrate.was_mapped = false;
+	dst->migrate_anon_vma = NULL;
+	dst->migrate_was_mapped = false;
 	if (m->wait_for_lock) {
 		folio_lock(src);
 	} else if (!folio_trylock(src)) {
@@ -108,9 +108,9 @@ static int migrate_folio_unmap(struct migration *m, struct folio *src, struct fo
 		panic("a new frame is locked");
 	/* The anon_vma must outlive the last VMA, or the second walk would walk a stranger's. */
 	if (folio_anon(src))
-		dst->migrate.anon_vma = folio_get_anon_vma(m->machine, src);
+		dst->migrate_anon_vma = folio_get_anon_vma(m->machine, src);
 	if (folio_mapped(src)) {
-		dst->migrate.was_mapped = true;
+		dst->migrate_was_mapped = true;
 		try_to_migrate(m->machine, src, &m->tlb);
 	}
 	if (folio_mapped(src)) {
@@ -202,8 +202,8 @@ static void migrate_flags(struct folio *src, struct folio *dst)
 static void put_back(struct migration *m, struct folio *src, struct folio *dst,
 		     struct list_head *done)
 {
-	struct anon_vma *anon_vma = dst->migrate.anon_vma;
-	bool was_mapped = dst->migrate.was_mapped;
+	struct anon_vma *anon_vma = dst->migrate_anon_vma;
+	bool was_mapped = dst->migrate_was_mapped;
 
 	migrate_flags(src, dst);
 	list_del(&src->lru);

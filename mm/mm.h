@@ -45,6 +45,8 @@ struct mm {
 	atomic_t tlb_flush_batched; /* (a) entries replaced whose flush a batch still owes */
 	atomic_t tlb_flush_pending; /* (a) who zaps under mmap_lock for read: madvise.c */
 	atomic_long_t nr_tables;  /* (a) page-table frames, the root included */
+	atomic_t has_pinned;	  /* (a) not 0: some page was pinned once; Linux: MMF_HAS_PINNED */
+	atomic_t write_protect_seq; /* (a) odd while fork() shares pages; (m) write to change */
 
 	unsigned long task_size;  /* (c) */
 	unsigned long mmap_base;  /* (m) where top-down search begins */

@@ -191,6 +191,13 @@ static inline pte_t mk_migration_pte(enum swp_type type, unsigned long pfn)
 	return (pte_t){ (uint64_t)type << SWP_TYPE_SHIFT | (uint64_t)pfn << SWP_OFFSET_SHIFT };
 }
 
+/* The same entry as one of another type; marks are kept. */
+static inline pte_t pte_swp_modify(pte_t pte, enum swp_type type)
+{
+	pte = pte_clear_bits(pte, 31ull << SWP_TYPE_SHIFT);
+	return pte_set_bits(pte, (uint64_t)type << SWP_TYPE_SHIFT);
+}
+
 /* ---- Reading and writing entries --------------------------------------------------------------- */
 
 /* Under the table lock. */

@@ -22,6 +22,7 @@
 #include "rmap.h"
 
 #include "filemap.h"
+#include "gup.h"
 #include "machine.h"
 #include "memory.h"
 #include "migrate.h"
@@ -55,6 +56,24 @@ void folio_add_anon_rmap(struct folio *folio, struct vma *vma, unsigned long add
 	if (exclusive)
 		folio_set(folio, PG_anon_exclusive);
 	atomic_inc(&folio->mapcount);
+}
+
+bool folio_try_dup_anon_rmap(struct mm *mm, struct folio *folio)
+{
+	if (folio_test(folio, PG_anon_exclusive)) {
+		if (folio_pinned_by(mm, folio) && guard(mm->machine, fork_copy_pinned))
+			return false;
+		folio_clear(folio, PG_anon_exclusive);
+	}
+	atomic_inc(&folio->mapcount);
+	return true;
+}
+
+/* Pointer and tag in one go: see folio_set_anon(). */
+void folio_move_anon_rmap(struct folio *folio, struct vma *vma)
+{
+	ASSERT(folio_locked(folio) && vma->anon_vma);
+	WRITE_ONCE(folio->mapping, (unsigned long)vma->anon_vma | FOLIO_MAPPING_ANON);
 }
 
 void folio_add_file_rmap(struct folio *folio)
@@ -104,7 +123,8 @@ static void rmap_walk_anon(struct folio *folio, struct anon_vma *anon_vma, struc
 	struct interval_node *node;
 
 	anon_vma_lock_read(anon_vma);
-	interval_tree_for_each(node, &anon_vma->rb, folio->index, folio->index) {
+	interval_tree_for_each(node, &anon_vma->rb, folio->index, folio->index)
+	{
 		struct anon_vma_chain *avc = container_of(node, struct anon_vma_chain, node);
 
 		if (!walk_vma(walk, folio, avc->vma))
@@ -118,7 +138,8 @@ static void rmap_walk_file(struct folio *folio, struct mapping *mapping, struct 
 	struct interval_node *node;
 
 	down_read(&mapping->i_mmap_lock);
-	interval_tree_for_each(node, &mapping->i_mmap, folio->index, folio->index) {
+	interval_tree_for_each(node, &mapping->i_mmap, folio->index, folio->index)
+	{
 		if (!walk_vma(walk, folio, container_of(node, struct vma, i_mmap_node)))
 			break;
 	}
@@ -183,14 +204,14 @@ static void pte_event(struct machine *machine, enum gw_event_kind kind, const st
 }
 
 /* The migration entry that remembers all that @pte says.  The exclusive mark lives in its type. */
-static pte_t migration_pte_of(struct folio *folio, pte_t pte)
+static pte_t migration_pte_of(pte_t pte, bool exclusive)
 {
 	enum swp_type type = SWP_MIGRATION_READ;
 	uint64_t bits = 0;
 
 	if (pte_write(pte))
 		type = SWP_MIGRATION_WRITE;
-	else if (folio_anon(folio) && folio_test(folio, PG_anon_exclusive))
+	else if (exclusive)
 		type = SWP_MIGRATION_READ_EXCLUSIVE;
 	if (pte.v & PTE_BIT(SOFT_DIRTY))
 		bits |= SWP_BIT(SOFT_DIRTY);
@@ -203,6 +224,19 @@ static pte_t migration_pte_of(struct folio *folio, pte_t pte)
 	return pte_set_bits(mk_migration_pte(type, pte_pfn(pte)), bits);
 }
 
+/*
+ * The mark goes from the folio to its one entry, unless the page may be pinned: then it has to stay
+ * where it is, marked.  The entry is none by now, and whoever pins without a lock reads it again
+ * afterwards, so one of the two notices the other.  Linux: folio_try_share_anon_rmap_pte().
+ */
+static bool try_share(struct machine *machine, struct folio *folio)
+{
+	if (folio_maybe_dma_pinned(folio) && guard(machine, migrate_leave_pinned))
+		return false;
+	folio_clear(folio, PG_anon_exclusive);
+	return true;
+}
+
 static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, struct vma *vma,
 			       unsigned long addr)
 {
@@ -210,6 +244,7 @@ static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, stru
 	struct machine *machine = unmap->machine;
 	struct spinlock *ptl;
 	pte_t *ptep, pte;
+	bool exclusive;
 
 	ptep = pte_offset_map_lock(vma->mm, addr, &ptl);
 	if (!ptep)
@@ -219,9 +254,18 @@ static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, stru
 		pte_unmap_unlock(ptl);
 		return true;
 	}
+	exclusive = folio_anon(folio) && folio_test(folio, PG_anon_exclusive);
+	if (exclusive) {
+		ptep_get_and_clear(machine, ptep);
+		if (!try_share(machine, folio)) {
+			set_pte(machine, ptep, pte);
+			pte_unmap_unlock(ptl);
+			return false;
+		}
+	}
 	if (pte_dirty(pte))
 		folio_set(folio, PG_dirty);
-	pte = migration_pte_of(folio, pte);
+	pte = migration_pte_of(pte, exclusive);
 	set_pte(machine, ptep, pte);
 	tlb_batch_add(unmap->batch, vma->mm, addr);
 	pte_event(machine, GW_EVENT_SET_MIGRATION_PTE, vma->mm, addr, pte);

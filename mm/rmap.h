@@ -14,6 +14,14 @@
 void folio_add_new_anon_rmap(struct folio *folio, struct vma *vma, unsigned long addr);
 /* One more entry; the caller's reference goes to it. */
 void folio_add_anon_rmap(struct folio *folio, struct vma *vma, unsigned long addr, bool exclusive);
+/*
+ * One more entry, in a child of @mm, for an anonymous folio that is nobody's own from now on.
+ * Linux: folio_try_dup_anon_rmap_pte().
+ * => false: it is @mm's own and may be pinned, and must stay so; nothing changed
+ */
+bool folio_try_dup_anon_rmap(struct mm *mm, struct folio *folio) __must_check;
+/* The folio, which is locked, is @vma's own: walks need not look in other VMAs of the family. */
+void folio_move_anon_rmap(struct folio *folio, struct vma *vma);
 void folio_add_file_rmap(struct folio *folio);
 void folio_remove_rmap(struct folio *folio);
 

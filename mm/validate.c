@@ -6,13 +6,15 @@
  * says is checked against its VMA and its folio, and counted; then the counts are compared with
  * those that the folios, the address spaces and the zones keep.  Letters in brackets are the
  * invariants: a leftover migration entry (I1), reverse maps that find every entry (I2, I8), map
- * counts (I3), translations (I4), lifetime (I5), rights (I11), geometry (I14).
+ * counts (I3), translations (I4), lifetime (I5), pages that two processes could write (I6), pins
+ * (I10), rights (I11), geometry (I14).
  *
  * Linux: the nearest are validate_mm(), CONFIG_DEBUG_VM_RB and page_table_check.
  */
 #include "machine.h"
 
 #include "filemap.h"
+#include "gup.h"
 #include "mm.h"
 #include "rmap.h"
 #include "text.h"
@@ -266,11 +268,14 @@ static void validate_mm(struct validation *v, struct mm *mm)
 
 /* ---- Folios --------------------------------------------------------------------------------------------- */
 
-/* References that have a reason: entries, and the page cache.  Nobody is in the middle of anything. */
+/*
+ * References that have a reason: entries, the page cache, get_user_pages().  Nobody is in the middle
+ * of anything.
+ */
 static int references_expected(struct validation *v, struct folio *folio)
 {
 	struct mapping *mapping = folio_mapping(folio);
-	int nr = folio->seen;
+	int nr = folio->seen + atomic_read(&folio->outside);
 
 	if (mapping) {
 		struct folio *cached = filemap_get_folio(mapping, folio->index);
@@ -295,6 +300,11 @@ static void validate_folio(struct validation *v, unsigned long pfn, struct folio
 			folio_mapcount(folio));
 	if (folio_ref_count(folio) == 0)
 		return; /* zone_validate() looks at free frames */
+	if (folio_test(folio, PG_anon_exclusive) && folio->seen > 1)
+		problem(v, "frame %lu is one process's own, and mapped %d times", pfn, folio->seen);
+	if (folio_anon(folio) && folio->seen && !folio_test(folio, PG_anon_exclusive) &&
+	    atomic_read(&folio->outside) >= GUP_PIN_COUNTING_BIAS)
+		problem(v, "frame %lu is pinned, and not one process's own", pfn);
 	if (folio_locked(folio))
 		problem(v, "frame %lu is locked", pfn);
 	expected = references_expected(v, folio);

@@ -80,6 +80,12 @@ static inline bool vma_is_anon(const struct vma *vma)
 	return !vma->mapping;
 }
 
+/* Are its pages copied when they are written?  A mapping that may never be written has none such. */
+static inline bool is_cow_mapping(unsigned long flags)
+{
+	return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
 /* Between exec's making of the stack and the end of shift_arg_pages(). */
 static inline bool vma_is_temporary_stack(const struct vma *vma)
 {

@@ -26,6 +26,7 @@ static const char *counter_unit(enum gw_counter counter)
 	case GW_COUNTER_fault_file:
 	case GW_COUNTER_fault_cow:
 	case GW_COUNTER_fault_reuse:
+	case GW_COUNTER_fault_unshare:
 	case GW_COUNTER_fault_stack:
 	case GW_COUNTER_fault_spurious:
 		return "faults";
@@ -33,7 +34,11 @@ static const char *counter_unit(enum gw_counter counter)
 		return "waits";
 	case GW_COUNTER_pgmigrate_success:
 	case GW_COUNTER_pgmigrate_fail:
+	case GW_COUNTER_fork_copy_pinned:
 		return "pages";
+	case GW_COUNTER_nr_foll_pin_acquired:
+	case GW_COUNTER_nr_foll_pin_released:
+		return "pins";
 	case GW_COUNTER_migrate_retry:
 		return "passes";
 	case GW_COUNTER_migrate_skip_tmp_stack:

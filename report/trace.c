@@ -156,6 +156,9 @@ static int print_body(char *line, size_t size, const struct gw_event *event)
 	case GW_EVENT_MUNMAP:
 		return snprintf(line, size, "gw_munmap: mm=%lu start=0x%lx end=0x%lx\n",
 				event->mm_id, event->addr, (unsigned long)arg[0]);
+	case GW_EVENT_FORK:
+		return snprintf(line, size, "gw_fork: mm=%lu child=%lu\n", event->mm_id,
+				(unsigned long)arg[0]);
 	}
 	return 0;
 }

@@ -42,6 +42,8 @@ struct gw_core {
 	/* -- Address spaces -- */
 
 	int (*mm_create)(struct machine *machine, const struct gw_limits *limits, struct mm **mm);
+	/* A copy, its private pages shared until somebody writes.  -ENOMEM; -ENOSYS. */
+	int (*fork)(struct mm *mm, struct mm **child);
 	void (*mm_get)(struct mm *mm);
 	/* The last reference unmaps everything and frees it. */
 	void (*mm_put)(struct mm *mm);
@@ -94,6 +96,25 @@ struct gw_core {
 	int (*copy_to_user)(struct mm *mm, unsigned long to, const void *from, size_t len);
 	/* Length without the NUL, -EFAULT, or -ENAMETOOLONG when @size bytes hold no NUL. */
 	long (*strncpy_from_user)(struct mm *mm, char *to, unsigned long from, size_t size);
+
+	/* -- Pages that are used from outside: @flags of enum gw_gup_flags -- */
+
+	/*
+	 * References to, or pins of, the frames behind [@addr, @addr + 4096 * @nr_pages), faulted in
+	 * as needed.  How many there are in @folios, at least 1, or -EFAULT, -ENOMEM.
+	 */
+	long (*get_user_pages)(struct mm *mm, unsigned long addr, unsigned long nr_pages,
+			       unsigned int flags, struct folio **folios);
+	/* The same, without a lock where that is possible. */
+	long (*get_user_pages_fast)(struct mm *mm, unsigned long addr, unsigned long nr_pages,
+				    unsigned int flags, struct folio **folios);
+	void (*put_user_pages)(struct machine *machine, struct folio **folios,
+			       unsigned long nr_pages, unsigned int flags);
+	/* What a device does with a frame; @offset + @len <= 4096. */
+	void (*folio_read)(struct machine *machine, struct folio *folio, size_t offset, void *to,
+			   size_t len);
+	void (*folio_write)(struct machine *machine, struct folio *folio, size_t offset,
+			    const void *from, size_t len);
 
 	/* -- Files -- */
 

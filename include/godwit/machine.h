@@ -27,6 +27,10 @@ extern "C" {
 	X(fault_file)		/* a page of the page cache mapped */                              \
 	X(fault_cow)		/* a private copy made */                                          \
 	X(fault_reuse)		/* write access restored without a copy */                         \
+	X(fault_unshare)	/* a shared page copied because it is to be pinned */              \
+	X(fork_copy_pinned)	/* pages that fork copied at once, as they were pinned */          \
+	X(nr_foll_pin_acquired)	/* pins taken */                                                   \
+	X(nr_foll_pin_released)	/* pins dropped */                                                 \
 	X(fault_stack)		/* stack growth */                                                 \
 	X(fault_spurious)	/* another fault had done the work */                              \
 	X(migration_wait)	/* waits on a migration entry */                                   \
@@ -59,7 +63,21 @@ enum gw_counter {
 	X(mremap_rmap_locks, "mremap-rmap-locks", "108d6642ad81",                                  \
 	  "entries move under the rmap locks where a walk may come to the new VMA first")          \
 	X(zap_nested_flush, "zap-nested-flush", "99baac21e458",                                    \
-	  "who zaps beside another flushes what the other may not have flushed yet")
+	  "who zaps beside another flushes what the other may not have flushed yet")               \
+	X(migrate_leave_pinned, "migrate-leave-pinned", "6c287605fd56",                            \
+	  "a pinned page stays one process's own, so no migration entry may stand for it")         \
+	X(fork_flush, "fork-flush", NULL,                                                          \
+	  "the parent's writable translations are flushed before fork lets go of it")              \
+	X(fork_share_migration, "fork-share-migration", "4a705fef9862",                            \
+	  "fork takes the right to write from migration entries, in parent and child")             \
+	X(fork_copy_pinned, "fork-copy-pinned", "70e806e4e645",                                    \
+	  "fork copies a pinned page at once instead of sharing it")                               \
+	X(gup_unshare, "gup-unshare", "17839856fd58",                                              \
+	  "a shared page is copied before it is pinned for reading")                               \
+	X(gup_fast_recheck, "gup-fast-recheck", NULL,                                              \
+	  "the entry is read again after the reference has been taken without a lock")             \
+	X(gup_fast_fork, "gup-fast-fork", "57efa1fe5957",                                          \
+	  "a pin that was taken without a lock while fork was sharing pages is undone")
 
 enum gw_guard {
 #define X(id, name, commit, reason) GW_GUARD_##id,
@@ -84,6 +102,7 @@ enum gw_event_kind {
 	GW_EVENT_EXEC_SHIFT,	       /* mm, addr = old start, arg0 = old end, arg1 = shift in bytes */
 	GW_EVENT_MMAP,		       /* mm, addr, arg0 = end, arg1 = vm flags */
 	GW_EVENT_MUNMAP,	       /* mm, addr, arg0 = end */
+	GW_EVENT_FORK,		       /* mm, arg0 = the child's mm */
 };
 
 struct gw_event {

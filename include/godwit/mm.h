@@ -75,6 +75,15 @@ struct gw_mm_info {
 	unsigned long start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;
 };
 
+/* ---- Pages that are used from outside ------------------------------------------------------- */
+
+/* Of gw_core.get_user_pages(); the same are given back with the pages. */
+enum gw_gup_flags {
+	GW_GUP_WRITE = 1, /* they will be written */
+	GW_GUP_PIN = 2,	  /* they will be read or written past the page tables: FOLL_PIN */
+	GW_GUP_FORCE = 4, /* as a debugger: a private page may be written though its VMA forbids it */
+};
+
 /* ---- exec ------------------------------------------------------------------------------------ */
 
 #define GW_EXEC_AUXV_MAX 32

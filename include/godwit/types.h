@@ -20,5 +20,6 @@ struct machine;
 struct mm;
 struct mapping;
 struct vma;
+struct folio;
 
 #endif

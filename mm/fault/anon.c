@@ -62,9 +62,13 @@ bool map_anon_folio(struct vm_fault *fault, struct folio *folio)
 		folio_put(machine, folio);
 		return false;
 	}
-	pte = pte_mkdirty(pte_mkyoung(mk_pte(folio_pfn(machine, folio), vma->page_prot)));
-	if (vma->flags & VM_WRITE)
-		pte = pte_mkwrite(pte);
+	pte = pte_mkyoung(mk_pte(folio_pfn(machine, folio), vma->page_prot));
+	if (fault->flags & FAULT_UNSHARE)
+		pte = pte_set_bits(pte, fault->orig.v & (PTE_BIT(SOFT_DIRTY) | PTE_BIT(UFFD_WP)));
+	else if (vma->flags & VM_WRITE)
+		pte = pte_mkwrite(pte_mkdirty(pte));
+	else
+		pte = pte_mkdirty(pte);
 	/* Switch and flush first, drop the old page's mapping last: see cow.c. */
 	if (!pte_none(fault->orig)) {
 		ptep_get_and_clear(machine, ptep);

@@ -3,56 +3,61 @@
  * cow.c - a write to a page that is mapped read-only in a VMA that may be written
  *
  * A page that this address space alone has is made writable; any other is copied.  "Alone" is
- * PG_anon_exclusive, or else one reference, seen under the folio lock: counts may be too high for a
+ * PG_anon_exclusive: set when a page is made, cleared when fork() shares it.  A page that was shared
+ * and is not any more has one reference, seen under the folio lock: counts may be too high for a
  * moment, never too low, because whoever gives a page up switches and flushes its entry first and
  * drops map count and reference last.  Linux 945754a1754f ("mm: fix race in COW logic").
  *
- * Linux: do_wp_page(), wp_page_copy(), wp_can_reuse_anon_folio(), mm/memory.c.
+ * A map count says nothing here: who looks at the page from outside has a reference and no entry
+ * (gup.c).  Linux 09854ba94c6a ("mm: do_wp_page() simplification").
+ *
+ * A page that is to be pinned for reading is made this address space's own in the same way, and
+ * stays read-only: FAULT_UNSHARE.
+ *
+ * Linux: do_wp_page(), wp_page_copy(), wp_can_reuse_anon_folio(), mm/memory.c, as of 6.12.
  */
 #include "fault.h"
 #include "machine.h"
 #include "rmap.h"
 
-static bool may_reuse(struct vm_fault *fault, struct folio *folio);
-static void reuse_page(struct vm_fault *fault);
+static bool may_reuse(const struct vm_fault *fault, struct folio *folio);
+static void reuse_page(struct vm_fault *fault, pte_t *ptep);
 static enum fault_step copy_page(struct vm_fault *fault, struct folio *old);
-
-/* The page behind the entry, with a reference, unless the entry has changed. */
-static struct folio *get_old_page(struct vm_fault *fault)
-{
-	struct machine *machine = fault->mm->machine;
-	struct folio *folio = NULL;
-	struct spinlock *ptl;
-	pte_t *ptep;
-
-	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
-	if (!ptep)
-		return NULL;
-	if (ptep_get(ptep).v == fault->orig.v) {
-		folio = pfn_folio(machine, pte_pfn(fault->orig));
-		folio_get(folio);
-	}
-	pte_unmap_unlock(ptl);
-	return folio;
-}
 
 enum fault_step do_wp_page(struct vm_fault *fault)
 {
 	struct machine *machine = fault->mm->machine;
-	enum fault_step step = FAULT_STEP_DONE;
-	struct folio *old = get_old_page(fault);
+	enum fault_step step;
+	struct spinlock *ptl;
+	struct folio *old;
+	pte_t *ptep;
 
-	if (!old)
+	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
+	if (!ptep)
 		return FAULT_STEP_DONE;
-	if (may_reuse(fault, old))
-		reuse_page(fault);
-	else
-		step = copy_page(fault, old);
+	if (ptep_get(ptep).v != fault->orig.v) {
+		pte_unmap_unlock(ptl);
+		return FAULT_STEP_DONE;
+	}
+	old = pfn_folio(machine, pte_pfn(fault->orig));
+	if (may_reuse(fault, old)) {
+		if (!(fault->flags & FAULT_UNSHARE))
+			reuse_page(fault, ptep);
+		pte_unmap_unlock(ptl);
+		return FAULT_STEP_DONE;
+	}
+	folio_get(old); /* it is copied without the lock */
+	pte_unmap_unlock(ptl);
+	step = copy_page(fault, old);
 	folio_put(machine, old);
 	return step;
 }
 
-static bool may_reuse(struct vm_fault *fault, struct folio *folio)
+/*
+ * The table lock keeps the entry's reference; a migration, which would take the entry away, holds
+ * the folio lock.
+ */
+static bool may_reuse(const struct vm_fault *fault, struct folio *folio)
 {
 	bool alone;
 
@@ -60,29 +65,27 @@ static bool may_reuse(struct vm_fault *fault, struct folio *folio)
 		return false;
 	if (folio_test(folio, PG_anon_exclusive))
 		return true;
-	if (!folio_trylock(folio))
+	if (folio_ref_count(folio) > 1 || !folio_trylock(folio))
 		return false;
-	alone = folio_ref_count(folio) == 2; /* the entry's and ours */
-	if (alone)
+	alone = folio_ref_count(folio) == 1;
+	if (alone) {
+		folio_move_anon_rmap(folio, fault->vma);
 		folio_set(folio, PG_anon_exclusive);
+	}
 	folio_unlock(folio);
 	return alone;
 }
 
-static void reuse_page(struct vm_fault *fault)
+/* A forced write does not make the page writable for others: see gup.c. */
+static void reuse_page(struct vm_fault *fault, pte_t *ptep)
 {
 	struct machine *machine = fault->mm->machine;
-	struct spinlock *ptl;
-	pte_t *ptep;
+	pte_t pte = pte_mkdirty(pte_mkyoung(fault->orig));
 
-	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
-	if (!ptep)
-		return;
-	if (ptep_get(ptep).v == fault->orig.v) {
-		set_pte(machine, ptep, pte_mkwrite(pte_mkdirty(pte_mkyoung(fault->orig))));
-		count_event(machine, fault_reuse);
-	}
-	pte_unmap_unlock(ptl);
+	if (fault->vma->flags & VM_WRITE)
+		pte = pte_mkwrite(pte);
+	set_pte(machine, ptep, pte);
+	count_event(machine, fault_reuse);
 }
 
 static enum fault_step copy_page(struct vm_fault *fault, struct folio *old)
@@ -103,9 +106,11 @@ static enum fault_step copy_page(struct vm_fault *fault, struct folio *old)
 	if (!map_anon_folio(fault, new))
 		return FAULT_STEP_DONE;
 	count_event(machine, fault_cow);
+	if (fault->flags & FAULT_UNSHARE)
+		count_event(machine, fault_unshare);
 	if (old != machine->zero_folio) {
-		atomic_long_add_return(folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file,
-				       -1);
+		atomic_long_add_return(
+			folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file, -1);
 		folio_remove_rmap(old);
 		folio_put(machine, old); /* the entry's */
 	}

@@ -22,7 +22,15 @@ static void report_fault(const struct vm_fault *fault, enum gw_fault result);
 
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access)
 {
-	struct vm_fault fault = { .mm = mm, .addr = addr & PAGE_MASK, .access = access };
+	return mm_fault_flags(mm, addr, access, 0);
+}
+
+enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
+			     unsigned int flags)
+{
+	struct vm_fault fault = {
+		.mm = mm, .addr = addr & PAGE_MASK, .access = access, .flags = flags
+	};
 	enum fault_step step = FAULT_STEP_DONE;
 	enum gw_fault result;
 
@@ -77,11 +85,23 @@ static enum gw_fault find_vma_for_fault(struct vm_fault *fault)
 	return grow_stack(fault);
 }
 
+/* A debugger may write a private page, and read what could be made readable. */
+static bool access_forced(const struct vm_fault *fault)
+{
+	if (!(fault->flags & FAULT_FORCE))
+		return false;
+	if (fault->access == GW_WRITE)
+		return is_cow_mapping(fault->vma->flags);
+	return fault->vma->flags & VM_MAYREAD;
+}
+
 /* On x86 what may be written or executed may be read. */
 static bool access_allowed(const struct vm_fault *fault)
 {
 	unsigned long flags = fault->vma->flags;
 
+	if (access_forced(fault))
+		return true;
 	switch (fault->access) {
 	case GW_READ:
 		return flags & VM_ACCESS_FLAGS;
@@ -133,7 +153,8 @@ enum fault_step handle_mm_fault(struct vm_fault *fault)
 		return vma_is_anon(fault->vma) ? do_anonymous_page(fault) : do_file_fault(fault);
 	if (!pte_present(fault->orig))
 		return do_swap_page(fault);
-	if (fault->access == GW_WRITE && !pte_write(fault->orig))
+	if ((fault->access == GW_WRITE || (fault->flags & FAULT_UNSHARE)) &&
+	    !pte_write(fault->orig))
 		return do_wp_page(fault);
 	return do_spurious_fault(fault);
 }

@@ -21,17 +21,27 @@ enum fault_step {
 	FAULT_STEP_OOM,
 };
 
+/* What is asked of a fault beyond the access. */
+enum fault_flags {
+	FAULT_UNSHARE =
+		1, /* the page is to be pinned: make it this address space's own, not writable */
+	FAULT_FORCE = 2, /* rights that the VMA could have will do; get_user_pages() */
+};
+
 struct vm_fault {
 	struct mm *mm;
 	struct vma *vma;
 	unsigned long addr; /* page aligned */
 	enum gw_access access;
+	unsigned int flags; /* enum fault_flags */
 	pte_t orig;	    /* the entry as it was seen; confirm under the table lock */
 	bool major;	    /* a file was read */
 	bool keeps_lock;    /* mmap_lock is the caller's: never FAULT_STEP_WAITED */
 };
 
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
+enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
+			     unsigned int flags);
 
 /*
  * fault->mm, vma and addr are set and fault->access is allowed; mmap_lock is held, for write too if
@@ -45,8 +55,8 @@ enum fault_step do_wp_page(struct vm_fault *fault);
 enum fault_step do_swap_page(struct vm_fault *fault);
 
 /*
- * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is; the reference of
- * the allocation goes to the entry.  Where a page was mapped before, its translation is flushed and
+ * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is and the page is not
+ * merely unshared; the reference of the allocation goes to the entry.  Where a page was mapped before, its translation is flushed and
  * its reference and map count become the caller's to drop.
  * => false: the entry is not fault->orig any more; @folio is gone
  */
