@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,17 @@ struct mm *process_mm_get(struct process *process)
 	return mm;
 }
 
+/* The runner's right is the program's; without a limit there is nothing it would have to override. */
+static bool may_lock_memory(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (host_syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return data[0].effective & 1u << CAP_IPC_LOCK;
+}
+
 void process_gw_limits(const struct process *process, struct gw_limits *limits)
 {
 	*limits = (struct gw_limits){
@@ -142,7 +154,7 @@ void process_gw_limits(const struct process *process, struct gw_limits *limits)
 		.as = process->limits[RLIMIT_AS].rlim_cur,
 		.data = process->limits[RLIMIT_DATA].rlim_cur,
 		.stack = process->limits[RLIMIT_STACK].rlim_cur,
-		.memlock = process->limits[RLIMIT_MEMLOCK].rlim_cur,
+		.memlock = may_lock_memory() ? ~0ull : process->limits[RLIMIT_MEMLOCK].rlim_cur,
 	};
 }
 

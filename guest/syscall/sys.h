@@ -17,9 +17,16 @@
 /* sys_memory.c */
 SYS(brk);
 SYS(madvise);
+SYS(mincore);
+SYS(mlock);
+SYS(mlock2);
+SYS(mlockall);
 SYS(mmap);
 SYS(mprotect);
+SYS(mremap);
 SYS(msync);
+SYS(munlock);
+SYS(munlockall);
 SYS(munmap);
 
 /* sys_read_write.c */

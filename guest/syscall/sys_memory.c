@@ -2,7 +2,7 @@
 /*
  * sys_memory.c - mmap and its like: decoded here, done by the core
  *
- * Linux: mm/mmap.c, arch/x86/kernel/sys_x86_64.c, mm/madvise.c, mm/msync.c.
+ * Linux: mm/mmap.c, arch/x86/kernel/sys_x86_64.c.
  * Differs: shared writable mappings of files do not exist yet, and say so.
  */
 #include <fcntl.h>
@@ -15,10 +15,6 @@
 #include "message.h"
 #include "sys.h"
 #include "syscall.h"
-
-#ifndef MADV_COLD
-#define MADV_COLD 20
-#endif
 
 static const struct gw_core *core_of(const struct thread *thread)
 {
@@ -121,89 +117,27 @@ SYS(mmap)
 	return core_of(thread)->mmap(thread->process->mm, &request);
 }
 
-/* ---- What is mapped in a range ------------------------------------------------------------------------ */
+/* ---- The rest of the family ----------------------------------------------------------------------------- */
 
-struct range_walk {
-	unsigned long start, end;
-	unsigned long next; /* mapped without a hole from start to here */
-	bool hole;
-	bool only_anonymous; /* private, neither file nor stack */
-	int nr;
-	struct gw_maps_line lines[64];
-};
-
-static void walk_line(void *arg, const struct gw_maps_line *line)
+SYS(mremap)
 {
-	struct range_walk *walk = arg;
-
-	if (line->end <= walk->start || line->start >= walk->end)
-		return;
-	walk->hole |= line->start > walk->next;
-	walk->next = line->end;
-	walk->only_anonymous &=
-		line->perms[3] == 'p' && !line->ino && (!line->name[0] || line->name[1] == 'h');
-	if (walk->nr < (int)ARRAY_SIZE(walk->lines))
-		walk->lines[walk->nr] = *line;
-	walk->nr++;
+	return core_of(thread)->mremap(thread->process->mm, args[0], args[1], args[2], args[3],
+				       args[4]);
 }
 
-static void walk_range(struct thread *thread, unsigned long start, unsigned long end,
-		       struct range_walk *walk)
+/* What Linux knows and this kernel was, so to say, not configured for. */
+static bool is_known_advice(int advice)
 {
-	*walk = (struct range_walk){
-		.start = start, .end = end, .next = start, .only_anonymous = true
-	};
-	core_of(thread)->mm_maps(thread->process->mm, walk_line, walk);
-	walk->hole |= walk->next < end;
-}
+	static const int known[] = { MADV_MERGEABLE,
+				     MADV_UNMERGEABLE,
+				     MADV_HUGEPAGE,
+				     MADV_NOHUGEPAGE,
+				     MADV_HWPOISON,
+				     101 /* MADV_SOFT_OFFLINE */,
+				     25 /* MADV_COLLAPSE */ };
 
-/* ---- madvise -------------------------------------------------------------------------------------------- */
-
-static int prot_of(const char *perms)
-{
-	return (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
-	       (perms[2] == 'x' ? PROT_EXEC : 0);
-}
-
-static long not_advised(struct thread *thread, int advice)
-{
-	if (world_first_time(thread->process->world, UNSUPPORTED_MADVISE))
-		message("%s: madvise advice %d is not supported here (EINVAL)",
-			thread->process->comm, advice);
-	return -EINVAL;
-}
-
-/* Private anonymous pages come back as zeroes: a mapping made anew in place of the old. */
-static long dont_need(struct thread *thread, const struct range_walk *walk)
-{
-	if (!walk->only_anonymous || walk->nr > (int)ARRAY_SIZE(walk->lines))
-		return not_advised(thread, MADV_DONTNEED);
-	for (int i = 0; i < walk->nr; i++) {
-		const struct gw_maps_line *line = &walk->lines[i];
-		unsigned long start = max(line->start, walk->start);
-		const struct gw_mmap request = {
-			.addr = start,
-			.len = min(line->end, walk->end) - start,
-			.prot = prot_of(line->perms),
-			.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		};
-		long result = core_of(thread)->mmap(thread->process->mm, &request);
-
-		if (result < 0)
-			return result;
-	}
-	return walk->hole ? -ENOMEM : 0;
-}
-
-static bool is_hint(int advice)
-{
-	static const int
-		hints[] = { MADV_NORMAL,   MADV_RANDOM,	  MADV_SEQUENTIAL, MADV_WILLNEED,
-			    MADV_FREE,	   MADV_HUGEPAGE, MADV_DODUMP,	   MADV_NOHUGEPAGE,
-			    MADV_DONTDUMP, MADV_COLD,	  MADV_COLD + 1 /* MADV_PAGEOUT */ };
-
-	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
-		if (hints[i] == advice)
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i] == advice)
 			return true;
 	}
 	return false;
@@ -211,39 +145,47 @@ static bool is_hint(int advice)
 
 SYS(madvise)
 {
-	unsigned long start = args[0], len = ALIGN_UP(args[1], GW_PAGE_SIZE);
 	int advice = (int)args[2];
-	struct range_walk walk;
 
-	if (!is_hint(advice) && advice != MADV_DONTNEED)
-		return not_advised(thread, advice);
-	if ((start & (GW_PAGE_SIZE - 1)) || (args[1] && !len) || start + len < start)
-		return -EINVAL;
-	if (!len)
-		return 0;
-	walk_range(thread, start, start + len, &walk);
-	if (advice == MADV_DONTNEED)
-		return dont_need(thread, &walk);
-	return walk.hole ? -ENOMEM : 0;
+	if (is_known_advice(advice) &&
+	    world_first_time(thread->process->world, UNSUPPORTED_MADVISE))
+		message("%s: madvise advice %d is not supported here (EINVAL)",
+			thread->process->comm, advice);
+	return core_of(thread)->madvise(thread->process->mm, args[0], args[1], advice);
 }
 
-/* ---- msync ---------------------------------------------------------------------------------------------- */
+SYS(mlock)
+{
+	return core_of(thread)->mlock(thread->process->mm, args[0], args[1], 0);
+}
 
-/* No mapping has dirty pages that belong to a file. */
+SYS(mlock2)
+{
+	return core_of(thread)->mlock(thread->process->mm, args[0], args[1], (int)args[2]);
+}
+
+SYS(munlock)
+{
+	return core_of(thread)->munlock(thread->process->mm, args[0], args[1]);
+}
+
+SYS(mlockall)
+{
+	return core_of(thread)->mlockall(thread->process->mm, (int)args[0]);
+}
+
+SYS(munlockall)
+{
+	(void)args;
+	return core_of(thread)->munlockall(thread->process->mm);
+}
+
+SYS(mincore)
+{
+	return core_of(thread)->mincore(thread->process->mm, args[0], args[1], args[2]);
+}
+
 SYS(msync)
 {
-	unsigned long start = args[0], len = ALIGN_UP(args[1], GW_PAGE_SIZE);
-	int flags = (int)args[2];
-	struct range_walk walk;
-
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC))
-		return -EINVAL;
-	if ((start & (GW_PAGE_SIZE - 1)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
-		return -EINVAL;
-	if (start + len < start)
-		return -ENOMEM;
-	if (!len)
-		return 0;
-	walk_range(thread, start, start + len, &walk);
-	return walk.hole ? -ENOMEM : 0;
+	return core_of(thread)->msync(thread->process->mm, args[0], args[1], (int)args[2]);
 }
