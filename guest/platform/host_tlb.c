@@ -40,6 +40,8 @@
 
 /* Regions evicted one by one, before everything is. */
 #define EVICT_REGIONS 64
+static_assert(EVICT_REGIONS + GW_TLB_FILL_MAX <= FILL_COMMANDS_MAX, "a fill has room in a reply");
+
 #define MANY_COMMANDS 64
 
 static int prot_of(host_page_t page)
@@ -171,12 +173,13 @@ static bool wanted_too(const struct run *run, int index, host_page_t page,
 	       page_in_entries(entries, nr, addr, page);
 }
 
-/* The page that faulted, and around it what the same command can map. */
-static struct run find_run(struct host_region *region, const struct gw_tlb_entry *entries, int nr)
+/* The page of @entry, and around it what the same command can map. */
+static struct run find_run(struct host_region *region, const struct gw_tlb_entry *entry,
+			   const struct gw_tlb_entry *entries, int nr)
 {
 	const host_page_t step = 1u << HOST_PAGE_PFN_SHIFT;
-	host_page_t page = host_page(entries[0].pfn, entries[0].write, entries[0].exec);
-	struct run run = { region, host_page_index(entries[0].addr), 1, page };
+	host_page_t page = host_page(entry->pfn, entry->write, entry->exec);
+	struct run run = { region, host_page_index(entry->addr), 1, page };
 
 	while (wanted_too(&run, run.first + run.nr, run.page + (host_page_t)run.nr * step, entries,
 			  nr))
@@ -187,6 +190,12 @@ static struct run find_run(struct host_region *region, const struct gw_tlb_entry
 		run.page -= step;
 	}
 	return run;
+}
+
+static bool mapped_already(const struct host_region *region, const struct gw_tlb_entry *entry)
+{
+	return region->pages[host_page_index(entry->addr)] ==
+	       host_page(entry->pfn, entry->write, entry->exec);
 }
 
 static void map_run(struct host_tlb *tlb, const struct run *run)
@@ -205,6 +214,28 @@ static void map_run(struct host_tlb *tlb, const struct run *run)
 			.len = (unsigned long)run->nr << HOST_PAGE_SHIFT,
 			.offset = pfn << HOST_PAGE_SHIFT,
 		});
+	count(tlb->platform, fills, 1);
+	count(tlb->platform, fill_pages, run->nr);
+}
+
+/*
+ * The page that faulted whatever is recorded, since it faulted; and its neighbours, in as many
+ * commands as their frames need.  A command costs the guest a fraction of a fault, and where both
+ * sides share one CPU a thirtieth: after a migration a program would do little but fault its pages
+ * in again one by one.
+ */
+static void map_entries(struct host_tlb *tlb, struct host_region *region,
+			const struct gw_tlb_entry *entries, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		struct run run;
+
+		if (i > 0 && (mapped_already(region, &entries[i]) ||
+			      tlb->pages.nr_vmas >= tlb->platform->vmas_max))
+			continue;
+		run = find_run(region, &entries[i], entries, nr);
+		map_run(tlb, &run);
+	}
 }
 
 static void evict_region(struct host_tlb *tlb, struct host_region *region)
@@ -253,13 +284,8 @@ static void tlb_fill(void *host, struct mm *mm, int cpu, const struct gw_tlb_ent
 	region = host_pages_reserve(&tlb->pages, entries[0].addr);
 	if (region && tlb->pages.nr_vmas >= platform->vmas_max)
 		region = evict(tlb, region);
-	if (region) {
-		struct run run = find_run(region, entries, nr);
-
-		map_run(tlb, &run);
-		count(platform, fills, 1);
-		count(platform, fill_pages, run.nr);
-	}
+	if (region)
+		map_entries(tlb, region, entries, nr);
 	tlb->process->thread.filled_pfn = entries[0].pfn;
 	thread_issue(&tlb->process->thread);
 	pthread_mutex_unlock(&tlb->lock);
