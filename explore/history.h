@@ -11,7 +11,7 @@
 
 #include "explored.h"
 
-#define HISTORY_TASKS_MAX (EXPLORED_TASKS_MAX + EXPLORED_CPUS_MAX)
+#define HISTORY_TASKS_MAX EXPLORED_RUNNERS_MAX
 
 /* What a task does, or is about to do, to what. */
 struct op {

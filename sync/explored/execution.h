@@ -13,7 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-#define RUNNERS_MAX (EXPLORED_TASKS_MAX + EXPLORED_CPUS_MAX)
+#define RUNNERS_MAX EXPLORED_RUNNERS_MAX
 
 BUILD_ASSERT(RUNNERS_MAX <= 32); /* bits of a mask */
 

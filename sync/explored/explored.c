@@ -72,7 +72,9 @@ static struct explored_config with_defaults(const struct explored_config *config
 		full.step_bound = DEFAULT_STEP_BOUND;
 	full.stack_size = ALIGN_UP(full.stack_size, 64ul);
 	if (full.nr_tasks < 1 || full.nr_tasks > EXPLORED_TASKS_MAX || full.nr_cpus < 1 ||
-	    full.nr_cpus > EXPLORED_CPUS_MAX || full.stack_size < COROUTINE_STACK_MIN)
+	    full.nr_cpus > EXPLORED_CPUS_MAX ||
+	    full.nr_tasks + full.nr_cpus > EXPLORED_RUNNERS_MAX ||
+	    full.stack_size < COROUTINE_STACK_MIN)
 		explored_die("%d tasks on %d CPUs with stacks of %zu bytes: out of bounds",
 			     full.nr_tasks, full.nr_cpus, full.stack_size);
 	return full;

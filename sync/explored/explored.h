@@ -82,8 +82,9 @@ struct explored_step {
 
 /* ---- A place for executions ------------------------------------------------------------------------ */
 
-#define EXPLORED_TASKS_MAX 16
-#define EXPLORED_CPUS_MAX  16
+#define EXPLORED_TASKS_MAX   24
+#define EXPLORED_CPUS_MAX    16
+#define EXPLORED_RUNNERS_MAX 32 /* both together: bits of @runnable */
 
 struct explored_config {
 	int nr_tasks;		 /* at most; the RCU tasks, one per CPU, come on top */

@@ -12,12 +12,19 @@
 
 #include "sync.h"
 
-#define WORDS 320
+#define WORDS	    320
+#define WAITERS_MAX 8
 
 static atomic_t mem[WORDS];
 static struct spinlock locks[128];
 static struct rwsem sem;
 static int plain[64]; /* under a lock */
+
+/* A condition variable: each waiter sleeps on a queue of its own, and they are woken in turn. */
+static struct condition {
+	struct wait_queue waiters[WAITERS_MAX];
+	int nr_waiting, nr_woken; /* under the lock that the condition goes with */
+} conditions[2];
 
 static int rd(int at)
 {
@@ -58,6 +65,11 @@ static void reset(int n, int k)
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		plain[i] = 0;
 	rwsem_init(&sem, LOCK_MMAP);
+	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
+		conditions[i].nr_waiting = conditions[i].nr_woken = 0;
+		for (int waiter = 0; waiter < WAITERS_MAX; waiter++)
+			wait_queue_init(&conditions[i].waiters[waiter]);
+	}
 }
 
 /* ---- Words ------------------------------------------------------------------------------------------ */
@@ -197,6 +209,14 @@ static void mutex_counter(int t, int n, int k)
 	}
 }
 
+/* The best case of reductions that know what a critical section touches; this one does not. */
+static void lock_read(int t, int n, int k)
+{
+	(void)t, (void)n, (void)k;
+	lk(1);
+	ul(1);
+}
+
 /* The order of their forks keeps all but the last from a deadlock. */
 static void take_two(int left, int right)
 {
@@ -260,24 +280,76 @@ static void reader_writer(int t, int n, int k)
 	}
 }
 
+/* ---- Conditions -------------------------------------------------------------------------------------- */
+
+enum { BUFFER = 1 };	      /* its lock */
+enum { NOT_EMPTY, NOT_FULL }; /* conditions */
+
+static void condition_wait(struct condition *condition)
+{
+	struct wait_queue *waiter = &condition->waiters[condition->nr_waiting++ % WAITERS_MAX];
+	unsigned int prepared = wait_prepare(waiter);
+
+	ul(BUFFER);
+	wait_sleep(waiter, prepared);
+	lk(BUFFER);
+}
+
+static void condition_signal(struct condition *condition)
+{
+	if (condition->nr_woken < condition->nr_waiting)
+		wake_up_all(&condition->waiters[condition->nr_woken++ % WAITERS_MAX]);
+}
+
+/* Half of the tasks fill a buffer of one place, half empty it. */
+static void condition_queue(int t, int n, int k)
+{
+	bool fills = t < n;
+
+	(void)k;
+	lk(BUFFER);
+	while (plain[0] == fills)
+		condition_wait(&conditions[fills ? NOT_FULL : NOT_EMPTY]);
+	plain[0] = fills;
+	condition_signal(&conditions[fills ? NOT_EMPTY : NOT_FULL]);
+	ul(BUFFER);
+}
+
+static bool buffer_empty(int n, int k)
+{
+	(void)n, (void)k;
+	return !plain[0];
+}
+
 /* ---- rmap ----------------------------------------------------------------------------------------------- */
 
 /* plain: start, end, mark; entries from 4 on.  Locks: of the anon_vma, the table, the pages. */
 enum { START, END, MARK, ENTRIES = 4 };
 enum { TABLE = 1, PAGES = 2 };
 
-enum rmap_variant { RMAP_PLAIN, RMAP_SKIP, RMAP_LOCK_ALL };
+/* With shared locks, walks take the lock of the anon_vma for read, as they do since 3.8. */
+enum rmap_variant { RMAP_PLAIN, RMAP_SKIP, RMAP_LOCK_ALL, RMAP_SHARED };
 
 static enum rmap_variant variant;
 
-static void anon_vma_lock(void)
+static void anon_vma_lock(bool shared)
 {
-	spin_lock(&locks[127]);
+	if (variant != RMAP_SHARED)
+		spin_lock(&locks[127]);
+	else if (shared)
+		down_read(&sem);
+	else
+		down_write(&sem);
 }
 
-static void anon_vma_unlock(void)
+static void anon_vma_unlock(bool shared)
 {
-	spin_unlock(&locks[127]);
+	if (variant != RMAP_SHARED)
+		spin_unlock(&locks[127]);
+	else if (shared)
+		up_read(&sem);
+	else
+		up_write(&sem);
 }
 
 static void rmap_reset(int n, int k)
@@ -295,10 +367,10 @@ static void rmap_reset(int n, int k)
 
 static void rmap_exec(int n)
 {
-	anon_vma_lock();
+	anon_vma_lock(false);
 	plain[START] = 0;
 	if (variant != RMAP_LOCK_ALL)
-		anon_vma_unlock();
+		anon_vma_unlock(false);
 	for (int i = 0; i < n; i++) {
 		spin_lock(&locks[TABLE]);
 		plain[ENTRIES + i] = plain[ENTRIES + n + i];
@@ -306,11 +378,11 @@ static void rmap_exec(int n)
 		spin_unlock(&locks[TABLE]);
 	}
 	if (variant != RMAP_LOCK_ALL)
-		anon_vma_lock();
+		anon_vma_lock(false);
 	plain[END] = n;
 	if (variant == RMAP_SKIP)
 		plain[MARK] = 0;
-	anon_vma_unlock();
+	anon_vma_unlock(false);
 }
 
 static bool rmap_visit(int at, int from, int to)
@@ -329,14 +401,14 @@ static bool rmap_walk_model(int page, int from, int to, bool unmap)
 {
 	bool done = false;
 
-	anon_vma_lock();
+	anon_vma_lock(true);
 	if (!(variant == RMAP_SKIP && unmap && plain[MARK])) {
 		int at = plain[START] + page;
 
 		if (at < plain[END])
 			done = rmap_visit(at, from, to);
 	}
-	anon_vma_unlock();
+	anon_vma_unlock(true);
 	return done;
 }
 
@@ -383,6 +455,12 @@ static void rmap_reset_lock_all(int n, int k)
 	rmap_reset(n, k);
 }
 
+static void rmap_reset_shared(int n, int k)
+{
+	variant = RMAP_SHARED;
+	rmap_reset(n, k);
+}
+
 /* ---- What there is to find ---------------------------------------------------------------------------------- */
 
 #define PROGRAM(task_, nr_tasks_, reset_, holds_)                                                   \
@@ -396,31 +474,43 @@ static void rmap_reset_lock_all(int n, int k)
 const struct classic classics[] = {
 	{ P(lastzero, 6), 5, 0, 64, 0, 0 },
 	{ P(lastzero, 11), 10, 0, 3328, 0, 0 },
+	{ P(lastzero, 16), 15, 0, 147456, 0, 0 },
 	{ P(indexer, 11), 11, 0, 1, 0, 0 },
 	{ P(indexer, 12), 12, 0, 8, 0, 0 },
 	{ P(indexer, 15), 15, 0, 4096, 0, 0 },
 	{ P(readers, 14), 13, 0, 8192, 0, 0 },
 	{ P(store_buffer, 10), 10, 0, 1023, 0, 0 },
 	{ P(w22, 3), 3, 0, 7, 0, 0 },
+	{ P(w22, 6), 6, 0, 63, 0, 0 },
 	{ P(w22, 10), 10, 0, 1023, 0, 0 },
 	{ PROGRAM(fib, 2, fib_reset, NULL), 4, 0, 1107, 0, 0 },
 	{ PROGRAM(fib, 2, fib_reset, NULL), 5, 0, 8953, 0, 0 },
 	{ P(faa, 7), 7, 0, 5040, 0, 0 },
 	{ COUNTER(cas_counter, 4), 4, 1, 5208, 0, 0 },
 	{ P(treiber, 2), 2, 0, 62, 0, 0 },
+	{ P(treiber, 3), 3, 0, 361164, 0, 0 },
 	{ P(filesystem, 14), 14, 0, 2, 0, 0 },
+	{ P(filesystem, 16), 16, 0, 8, 0, 0 },
+	{ P(filesystem, 18), 18, 0, 32, 0, 0 },
+	{ P(filesystem, 20), 20, 0, 128, 0, 0 },
 	{ COUNTER(mutex_counter, 5), 5, 1, 120, 0, 0 },
 	{ COUNTER(mutex_counter, 7), 7, 1, 5040, 0, 0 },
+	{ COUNTER(mutex_counter, 8), 8, 1, 40320, 0, 0 },
 	{ COUNTER(mutex_counter, 2), 2, 6, 924, 0, 0 },
 	{ P(philosophers, 6), 6, 0, 62, 0, 0 },
 	{ P(philosophers, 10), 10, 0, 1022, 0, 0 },
 	{ P(philosophers_cyclic, 3), 3, 0, 7, 0, 1 },
+	{ P(philosophers_cyclic, 5), 5, 0, 31, 0, 1 },
+	{ P(lock_read, 5), 5, 0, 120, 0, 0 },
 	{ COUNTER(ticket, 3), 3, 1, 6, 0, 0 },
 	{ COUNTER(ticket, 5), 5, 1, 120, 0, 0 },
 	{ COUNTER(test_and_test_and_set, 3), 3, 1, 162, 0, 0 },
 	{ COUNTER(test_and_test_and_set, 4), 4, 1, 20760, 0, 0 },
 	{ P(reader_writer, 5), 3, 2, 54, 0, 0 },
 	{ P(reader_writer, 7), 5, 2, 486, 0, 0 },
+	{ PROGRAM(condition_queue, 2, reset, buffer_empty), 1, 0, 2, 0, 0 },
+	/* As many as there are orders of taking the lock; Nidhugg 0.4 sees 50. */
+	{ PROGRAM(condition_queue, 4, reset, buffer_empty), 2, 0, 56, 0, 0 },
 	{ RMAP(plain, 1), 1, 0, 8, 1, 0 },
 	{ RMAP(plain, 1), 2, 0, 12, 1, 0 },
 	{ RMAP(plain, 1), 3, 0, 17, 1, 0 },
@@ -428,10 +518,12 @@ const struct classic classics[] = {
 	{ RMAP(plain, 2), 3, 0, 405, 76, 0 },
 	{ RMAP(plain, 3), 2, 0, 2682, 718, 0 },
 	{ RMAP(plain, 4), 2, 0, 39416, 10648, 0 },
+	{ RMAP(plain, 5), 2, 0, 597444, 150264, 0 },
 	{ RMAP(skip, 1), 1, 0, 3, 0, 0 },
 	{ RMAP(skip, 2), 2, 0, 16, 0, 0 },
 	{ RMAP(skip, 3), 2, 0, 100, 0, 0 },
 	{ RMAP(skip, 4), 2, 0, 904, 0, 0 },
 	{ RMAP(lock_all, 2), 2, 0, 30, 0, 0 },
+	{ RMAP(shared, 2), 2, 0, 218, 58, 0 },
 	{ .n = 0 },
 };

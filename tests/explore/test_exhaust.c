@@ -2,8 +2,10 @@
 /*
  * test_exhaust.c - does exhaustive search see every trace, each once, and nothing else?
  *
- * Fails when a rule of explore/races.c is dropped.  With an argument it checks so many random
- * programs of each class instead of a few.
+ * usage: test_exhaust [PROGRAMS [SEED]]
+ *
+ * So many random programs of each class, from this seed on, instead of a few, and the classics that
+ * take more than some seconds as well.  test_rules.c shows that all this can fail.
  */
 #include "classics.h"
 #include "random_programs.h"
@@ -18,8 +20,12 @@
 #include <stdlib.h>
 
 #define BRUTE_FORCE_MAX 30000 /* interleavings; programs with more are left out, and counted */
+#define QUICK_MAX	400000 /* traces of a classic */
+#define FEW_TRACES	20     /* more have too many interleavings */
 
 static int nr_programs = 60;
+static uint64_t first_seed = 7;
+static bool at_length;
 
 /* ---- The classics ----------------------------------------------------------------------------------- */
 
@@ -48,7 +54,32 @@ static void dpor_sees_each_trace_of_the_classics_once(void **state)
 {
 	(void)state;
 	for (const struct classic *classic = classics; classic->program.name; classic++)
-		check_classic(classic, &strategy_dpor);
+		if (at_length || classic->traces <= QUICK_MAX)
+			check_classic(classic, &strategy_dpor);
+}
+
+/* Where it can be had, nobody's theory is needed. */
+static void brute_force_sees_the_same_traces(void **state)
+{
+	int checked = 0;
+
+	(void)state;
+	for (const struct classic *classic = classics; classic->program.name; classic++) {
+		struct exhausted result = { .error = "too many" };
+		struct signatures all = { .nr = 0 };
+
+		if (classic->traces <= FEW_TRACES)
+			result = exhaust(&classic->program, classic->n, classic->k, &strategy_dfs,
+					 &all, BRUTE_FORCE_MAX);
+		signatures_fini(&all);
+		if (!result.error && result.distinct != classic->traces)
+			fail_msg("%s(%d, %d): brute force sees %llu traces, not %llu",
+				 classic->program.name, classic->n, classic->k,
+				 (unsigned long long)result.distinct,
+				 (unsigned long long)classic->traces);
+		checked += !result.error;
+	}
+	assert_true(checked >= 8);
 }
 
 static void source_sets_see_the_same_traces(void **state)
@@ -102,7 +133,7 @@ static void random_programs_have_the_traces_of_brute_force(void **state)
 {
 	(void)state;
 	for (int class = 0; class < NR_CLASSES; class++) {
-		uint64_t seed = (uint64_t)class * 1000 + 7;
+		uint64_t seed = (uint64_t)class * 1000 + first_seed;
 		int checked = 0;
 
 		for (int i = 0; i < nr_programs; i++)
@@ -118,11 +149,15 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dpor_sees_each_trace_of_the_classics_once),
+		cmocka_unit_test(brute_force_sees_the_same_traces),
 		cmocka_unit_test(source_sets_see_the_same_traces),
 		cmocka_unit_test(random_programs_have_the_traces_of_brute_force),
 	};
 
+	at_length = argc > 1;
 	if (argc > 1)
 		nr_programs = atoi(argv[1]);
+	if (argc > 2)
+		first_seed = strtoull(argv[2], NULL, 10);
 	return cmocka_run_group_tests_name("exhaust", tests, NULL, NULL);
 }
