@@ -25,6 +25,7 @@ struct text_world {
 	struct mapping *files[FILES_MAX];
 	struct mapping *program;
 	unsigned long labels[LABELS_MAX];
+	struct folio *pins[PINS_MAX]; /* NULL: it failed, or was given back */
 };
 
 /* How an operation ended. */
@@ -284,11 +285,60 @@ static struct ending run_brk(struct world *world, const struct operation *op)
 	return ended(world->core->brk(state->mms[op->process], wanted) == wanted ? 0 : -ENOMEM);
 }
 
+/* In set-up nobody else holds it yet, and nobody will. */
 static struct ending run_exit(struct world *world, const struct operation *op)
 {
-	const struct text_world *state = world->data;
+	struct text_world *state = world->data;
 
 	world->core->mm_put(state->mms[op->process]);
+	if (!world->task)
+		state->mms[op->process] = NULL;
+	return ended(0);
+}
+
+static struct ending run_fork(struct world *world, const struct operation *op)
+{
+	struct text_world *state = world->data;
+
+	return ended(world->core->fork(state->mms[op->process], &state->mms[op->child]));
+}
+
+static struct ending run_pin(struct world *world, const struct operation *op)
+{
+	const struct gw_core *core = world->core;
+	struct text_world *state = world->data;
+	struct folio **folio = &state->pins[op->pin];
+	struct mm *mm = state->mms[op->process];
+	unsigned long addr = address_of(world, op);
+	long got = op->fast ? core->get_user_pages_fast(mm, addr, 1, op->gup_flags, folio)
+			    : core->get_user_pages(mm, addr, 1, op->gup_flags, folio);
+
+	if (got == 1)
+		return ended(0);
+	*folio = NULL;
+	return ended(got);
+}
+
+/* A device's access, to the frame's first word. */
+static struct ending run_pinned(struct world *world, const struct operation *op)
+{
+	const struct gw_core *core = world->core;
+	struct text_world *state = world->data;
+	struct folio **folio = &state->pins[op->pin];
+	uint64_t value = 0;
+
+	if (!*folio)
+		return ended(-EBADF);
+	if (op->code == OP_DEVICE_WRITE) {
+		core->folio_write(world->machine, *folio, 0, &op->value, sizeof(op->value));
+		return ended(0);
+	}
+	if (op->code == OP_DEVICE_READ) {
+		core->folio_read(world->machine, *folio, 0, &value, sizeof(value));
+		return ended_value(value);
+	}
+	core->put_user_pages(world->machine, folio, 1, text_of(world)->pins[op->pin].gup_flags);
+	*folio = NULL;
 	return ended(0);
 }
 
@@ -352,19 +402,43 @@ static struct ending run_look(struct world *world, const struct operation *op)
 }
 
 static struct ending (*const runners[])(struct world *world, const struct operation *op) = {
-	[OP_BRK] = run_brk,	    [OP_COPY_FROM] = run_copy,	 [OP_COPY_TO] = run_copy,
-	[OP_COUNTER] = run_look,    [OP_EXEC] = run_exec,	 [OP_EXIT] = run_exit,
-	[OP_FAULT] = run_access,    [OP_FREE_FRAMES] = run_look, [OP_LOAD] = run_access,
-	[OP_MIGRATE] = run_migrate, [OP_MMAP] = run_mmap,	 [OP_MPROTECT] = run_change,
-	[OP_MUNMAP] = run_change,   [OP_RSS] = run_look,	 [OP_STORE] = run_access,
+	[OP_BRK] = run_brk,
+	[OP_COPY_FROM] = run_copy,
+	[OP_COPY_TO] = run_copy,
+	[OP_COUNTER] = run_look,
+	[OP_DEVICE_READ] = run_pinned,
+	[OP_DEVICE_WRITE] = run_pinned,
+	[OP_EXEC] = run_exec,
+	[OP_EXIT] = run_exit,
+	[OP_FAULT] = run_access,
+	[OP_FORK] = run_fork,
+	[OP_FREE_FRAMES] = run_look,
+	[OP_LOAD] = run_access,
+	[OP_MIGRATE] = run_migrate,
+	[OP_MMAP] = run_mmap,
+	[OP_MPROTECT] = run_change,
+	[OP_MUNMAP] = run_change,
+	[OP_PIN] = run_pin,
+	[OP_RSS] = run_look,
+	[OP_STORE] = run_access,
+	[OP_UNPIN] = run_pinned,
 	[OP_VMAS] = run_look,
 };
 BUILD_ASSERT(ARRAY_SIZE(runners) == NR_OPERATIONS);
 
+/* A fork may have been allowed to fail. */
+static bool has_process(const struct world *world, const struct operation *op)
+{
+	const struct text_world *state = world->data;
+
+	return op->code == OP_EXEC || !operation_needs_process(op) || state->mms[op->process];
+}
+
 static void run_section(struct world *world, const struct section *section)
 {
 	for (const struct operation *op = section->first; op; op = op->next) {
-		struct ending ending = runners[op->code](world, op);
+		struct ending ending =
+			has_process(world, op) ? runners[op->code](world, op) : ended(-ESRCH);
 
 		judge(world, op, &ending);
 	}
@@ -394,7 +468,7 @@ static void make_processes(struct world *world)
 	for (int i = 0; i < text->nr_processes; i++) {
 		int err;
 
-		if (text->processes[i].before_exec)
+		if (text->processes[i].not_yet)
 			continue;
 		err = world->core->mm_create(world->machine, &limits, &state->mms[i]);
 		scenario_expect(err == 0, "process %s: error %d", text->processes[i].name, err);

@@ -397,6 +397,75 @@ static bool parse_mmap(struct reader *reader, struct operation *op)
 	return true;
 }
 
+/* The new process is there for this task, and for nobody else in the race. */
+static bool parse_fork(struct reader *reader, struct operation *op)
+{
+	struct scenario_text *text = reader->text;
+	const struct word *word = reader->next;
+	struct text_process *child;
+
+	if (!parse_process_name(reader, &op->child))
+		return false;
+	child = &text->processes[op->child];
+	if (!child->not_yet || child->made_by != NOWHERE || child->exec_by != NOWHERE)
+		return reject(
+			reader, word,
+			"expected a process that is declared 'before fork' and was not made yet");
+	return true;
+}
+
+static int find_pin(const struct scenario_text *text, const struct word *word)
+{
+	for (int i = 0; i < text->nr_pins; i++)
+		if (same_name(word, text->pins[i].name, strlen(text->pins[i].name)))
+			return i;
+	return -1;
+}
+
+static bool parse_pin(struct reader *reader, struct operation *op)
+{
+	struct text_pin *pin;
+
+	if (op->pin < 0)
+		return reject(reader, reader->words, "expected 'NAME = pin', to use it by");
+	if (!parse_address(reader, op))
+		return false;
+	op->gup_flags = GW_GUP_PIN;
+	if (accept(reader, "write"))
+		op->gup_flags |= GW_GUP_WRITE;
+	else if (!expect(reader, "read"))
+		return false;
+	if (accept(reader, "reference"))
+		op->gup_flags &= ~(unsigned int)GW_GUP_PIN;
+	op->fast = accept(reader, "fast");
+	if (accept(reader, "force"))
+		op->gup_flags |= GW_GUP_FORCE;
+	pin = &reader->text->pins[op->pin];
+	pin->gup_flags = op->gup_flags;
+	return true;
+}
+
+/* One task of the race may use a pin, so that none can have given it back under another. */
+static bool parse_use_of_pin(struct reader *reader, struct operation *op)
+{
+	int here = reader->section->where;
+	struct text_pin *pin;
+
+	op->pin = find_pin(reader->text, reader->next);
+	if (op->pin < 0)
+		return reject_next(reader, "the name of a pin that is made above");
+	pin = &reader->text->pins[op->pin];
+	if (!is_made(pin->made_by, here) || pin->given_back ||
+	    (here >= 0 && pin->used_by != NOWHERE && pin->used_by != here))
+		return reject_next(reader, "a pin that this task has, and no other uses");
+	if (here >= 0)
+		pin->used_by = here;
+	pin->given_back = op->code == OP_UNPIN;
+	reader->next++;
+	return op->code != OP_DEVICE_WRITE ||
+	       parse_number(reader, "a value", 0, UINT64_MAX, &op->value);
+}
+
 static bool parse_counter(struct reader *reader, struct operation *op)
 {
 	static const char *const names[] = {
@@ -483,17 +552,22 @@ static bool (*const parsers[])(struct reader *reader, struct operation *op) = {
 	[OP_COPY_FROM] = parse_address,
 	[OP_COPY_TO] = parse_address_value,
 	[OP_COUNTER] = parse_counter,
+	[OP_DEVICE_READ] = parse_use_of_pin,
+	[OP_DEVICE_WRITE] = parse_use_of_pin,
 	[OP_EXEC] = parse_exec,
 	[OP_EXIT] = parse_nothing,
 	[OP_FAULT] = parse_fault,
+	[OP_FORK] = parse_fork,
 	[OP_FREE_FRAMES] = parse_nothing,
 	[OP_LOAD] = parse_address,
 	[OP_MIGRATE] = parse_migrate,
 	[OP_MMAP] = parse_mmap,
 	[OP_MPROTECT] = parse_mprotect,
 	[OP_MUNMAP] = parse_range,
+	[OP_PIN] = parse_pin,
 	[OP_RSS] = parse_nothing,
 	[OP_STORE] = parse_address_value,
+	[OP_UNPIN] = parse_use_of_pin,
 	[OP_VMAS] = parse_nothing,
 };
 BUILD_ASSERT(ARRAY_SIZE(parsers) == NR_OPERATIONS);
@@ -590,10 +664,9 @@ static bool parse_ending(struct reader *reader, struct operation *op)
 static bool reject_operation(struct reader *reader)
 {
 	static const char *const missing[] = {
-		"clone",    "fork",	   "madvise", "mbind",	 "mincore", "mlock",
-		"mlockall", "move_pages",  "mremap",  "msync",	 "munlock", "pin",
-		"reclaim",  "swap",	   "swapin",  "swapoff", "swapon",  "swapout",
-		"truncate", "userfaultfd", "vfork",
+		"clone",  "madvise", "mbind",	 "mincore",	"mlock", "mlockall", "move_pages",
+		"mremap", "msync",   "munlock",	 "reclaim",	"swap",	 "swapin",   "swapoff",
+		"swapon", "swapout", "truncate", "userfaultfd", "vfork",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
@@ -628,9 +701,18 @@ static bool parse_code(struct reader *reader, struct operation *op)
 	return reject_operation(reader);
 }
 
-static bool needs_process(const struct operation *op)
+bool operation_needs_process(const struct operation *op)
 {
-	return op->code != OP_COUNTER && op->code != OP_FREE_FRAMES && !op->everything;
+	switch ((int)op->code) {
+	case OP_COUNTER:
+	case OP_FREE_FRAMES:
+	case OP_DEVICE_READ:
+	case OP_DEVICE_WRITE:
+	case OP_UNPIN:
+		return false;
+	default:
+		return !op->everything;
+	}
 }
 
 /* Whose address space it is, and is there one by then? */
@@ -644,7 +726,7 @@ static bool choose_process(struct reader *reader, struct operation *op)
 		op->process = section->process;
 	if (op->process < 0 && text->nr_processes == 1)
 		op->process = 0;
-	if (op->process < 0 || !needs_process(op))
+	if (op->process < 0 || !operation_needs_process(op))
 		return true;
 	process = &text->processes[op->process];
 	if (section->exited >> op->process & 1)
@@ -653,9 +735,29 @@ static bool choose_process(struct reader *reader, struct operation *op)
 	if (op->code != OP_EXEC && !is_made(process->made_by, section->where))
 		return reject(
 			reader, reader->next - 1,
-			"process %s has no address space by then: expected its exec in setup, "
-			"or above in this task",
+			"process %s has no address space by then: expected its exec or fork in "
+			"setup, or above in this task",
 			process->name);
+	return true;
+}
+
+static bool parse_pin_name(struct reader *reader, struct operation *op)
+{
+	struct scenario_text *text = reader->text;
+	const struct word *word = reader->next;
+
+	if (text->nr_pins == PINS_MAX)
+		return reject(reader, word, "expected at most %d pins", PINS_MAX);
+	op->pin = text->nr_pins;
+	text->pins[op->pin] = (struct text_pin){
+		.name = text_strndup(text, word->at, word->len),
+		.made_by = NOWHERE,
+		.used_by = NOWHERE,
+	};
+	if (!text->pins[op->pin].name)
+		return reject_memory(reader);
+	text->nr_pins++;
+	reader->next += 2;
 	return true;
 }
 
@@ -668,11 +770,14 @@ static bool parse_label(struct reader *reader, struct operation *op)
 		return true;
 	if (word->kind != WORD_PLAIN || label_length(word->at, word->len) != word->len)
 		return reject_next(reader, "a label: letters, digits and _");
-	if (is_reserved(word->at, word->len) || find_label(text, word->at, word->len) >= 0)
+	if (is_reserved(word->at, word->len) || find_label(text, word->at, word->len) >= 0 ||
+	    find_pin(text, word) >= 0)
 		return reject(reader, word, "the label '%.*s' is taken", (int)word->len, word->at);
+	if (word_is(word + 2, "pin"))
+		return parse_pin_name(reader, op);
 	if (!word_is(word + 2, "mmap")) {
 		reader->next += 2;
-		return reject_next(reader, "mmap, whose address gets the label");
+		return reject_next(reader, "mmap, whose address gets the label, or pin");
 	}
 	if (text->nr_labels == LABELS_MAX)
 		return reject(reader, word, "expected at most %d labels", LABELS_MAX);
@@ -695,11 +800,19 @@ static void take_effect(struct reader *reader, const struct operation *op)
 
 	if (op->label >= 0)
 		text->labels[op->label].made_by = section->where;
-	if (!process || !needs_process(op))
+	if (op->code == OP_PIN)
+		text->pins[op->pin].made_by = section->where;
+	if (!process || !operation_needs_process(op))
 		return;
 	section->uses |= 1u << op->process;
 	if (op->code == OP_EXIT)
 		section->exited |= 1u << op->process;
+	if (op->code == OP_EXIT && section->where == IN_SETUP)
+		process->made_by = process->exec_by = NOWHERE;
+	if (op->code == OP_FORK) {
+		section->uses |= 1u << op->child;
+		text->processes[op->child].made_by = section->where;
+	}
 	if (op->code == OP_EXEC) {
 		if (process->made_by == NOWHERE)
 			process->made_by = section->where;
@@ -732,7 +845,7 @@ static bool parse_operation(struct reader *reader)
 		return reject_memory(reader);
 	op->line = reader->line;
 	op->column = reader->words[0].column;
-	op->process = op->file = op->label = -1;
+	op->process = op->file = op->label = op->pin = -1;
 	if (accept(reader, "in") && !parse_process_name(reader, &op->process))
 		return false;
 	if (!parse_label(reader, op))
@@ -746,7 +859,7 @@ static bool parse_operation(struct reader *reader)
 				 (size_t)((reader->next - 1)->at + (reader->next - 1)->len - end));
 	if (!op->words)
 		return reject_memory(reader);
-	if (needs_process(op) && op->process < 0)
+	if (operation_needs_process(op) && op->process < 0)
 		return reject(reader, reader->words,
 			      "expected 'in PROCESS' here or in the section's head: there is not "
 			      "exactly one process");
@@ -859,10 +972,10 @@ static bool parse_process(struct reader *reader)
 		return reject_next(reader, "a name that no process has yet");
 	if (!parse_name(reader, "the process's name", NAME_LEN_MAX, &process->name))
 		return false;
-	process->before_exec = accept(reader, "before");
-	if (process->before_exec && !expect(reader, "exec"))
-		return false;
-	process->made_by = process->before_exec ? NOWHERE : IN_SETUP;
+	process->not_yet = accept(reader, "before");
+	if (process->not_yet && !accept(reader, "exec") && !accept(reader, "fork"))
+		return reject_next(reader, "exec or fork");
+	process->made_by = process->not_yet ? NOWHERE : IN_SETUP;
 	process->exec_by = NOWHERE;
 	text->nr_processes++;
 	return true;
@@ -1065,7 +1178,7 @@ static bool check_process(struct reader *reader, int nr)
 	if (!process->nr_users || !gone || !(text->expect.uses >> nr & 1))
 		return true;
 	for (const struct operation *op = text->expect.first; op; op = op->next) {
-		if (op->process != nr || !needs_process(op))
+		if (op->process != nr || !operation_needs_process(op))
 			continue;
 		reader->line = op->line;
 		return reject(reader, &(struct word){ .column = op->column },

@@ -13,6 +13,7 @@
 #define PROCESSES_MAX 8
 #define FILES_MAX     4
 #define LABELS_MAX    32
+#define PINS_MAX      8
 #define ARGS_MAX      16
 #define WANTED_MAX    8
 
@@ -27,10 +28,13 @@
 	X(COPY_FROM, "copy_from", AT_ALL, MAY_FAIL | HAS_VALUE, "copy_from ADDRESS")               \
 	X(COPY_TO, "copy_to", AT_ALL, MAY_FAIL, "copy_to ADDRESS VALUE")                           \
 	X(COUNTER, "counter", AT_EXPECT, HAS_VALUE, "counter NAME")                                \
+	X(DEVICE_READ, "device_read", AT_ALL, MAY_FAIL | HAS_VALUE, "device_read PIN")             \
+	X(DEVICE_WRITE, "device_write", AT_ALL, MAY_FAIL, "device_write PIN VALUE")                \
 	X(EXEC, "exec", AT_SETUP | AT_TASK, MAY_FAIL,                                              \
 	  "exec [randomized] PROGRAM [ARGUMENT[*N]]...")                                           \
-	X(EXIT, "exit", AT_TASK, 0, "exit")                                                        \
+	X(EXIT, "exit", AT_SETUP | AT_TASK, 0, "exit")                                             \
 	X(FAULT, "fault", AT_ALL, MAY_FAULT, "fault ADDRESS read|write|exec")                      \
+	X(FORK, "fork", AT_SETUP | AT_TASK, MAY_FAIL, "fork PROCESS")                              \
 	X(FREE_FRAMES, "free-frames", AT_EXPECT, HAS_VALUE, "free-frames")                         \
 	X(LOAD, "load", AT_ALL, MAY_FAULT | HAS_VALUE, "load ADDRESS")                             \
 	X(MIGRATE, "migrate", AT_ALL, MAY_FAIL | HAS_VALUE,                                        \
@@ -40,8 +44,10 @@
 	  "[growsdown] [noreserve]")                                                               \
 	X(MPROTECT, "mprotect", AT_ALL, MAY_FAIL, "mprotect ADDRESS LENGTH PERMISSIONS")           \
 	X(MUNMAP, "munmap", AT_ALL, MAY_FAIL, "munmap ADDRESS LENGTH")                             \
+	X(PIN, "pin", AT_ALL, MAY_FAIL, "PIN = pin ADDRESS read|write [reference] [fast] [force]") \
 	X(RSS, "rss", AT_EXPECT, HAS_VALUE, "rss")                                                 \
 	X(STORE, "store", AT_ALL, MAY_FAULT, "store ADDRESS VALUE")                                \
+	X(UNPIN, "unpin", AT_ALL, MAY_FAIL, "unpin PIN")                                           \
 	X(VMAS, "vmas", AT_EXPECT, HAS_VALUE, "vmas")
 
 #define AT_SETUP  1
@@ -83,6 +89,10 @@ struct operation {
 	unsigned long len; /* bytes */
 	uint64_t value;
 	int prot, map_flags, file, label; /* -1: no file, no label */
+	int child;			  /* of fork: a process */
+	int pin;			  /* which is made, used or given back */
+	unsigned int gup_flags;
+	bool fast;
 	unsigned long pgoff;
 	enum gw_access access;
 	enum gw_migrate_mode mode;
@@ -107,9 +117,9 @@ struct section {
 
 struct text_process {
 	const char *name;
-	bool before_exec; /* has no address space to begin with */
-	int made_by;	  /* who makes its address space: IN_SETUP, a task, NOWHERE yet */
-	int exec_by;	  /* who gave it a program */
+	bool not_yet; /* has no address space to begin with: until its exec, or a fork */
+	int made_by;  /* who makes its address space: IN_SETUP, a task, NOWHERE yet */
+	int exec_by;  /* who gave it a program */
 	const struct operation *exec;
 	int nr_users; /* tasks that hold a reference when the race begins */
 };
@@ -124,6 +134,14 @@ struct text_label {
 	int made_by;
 };
 
+struct text_pin {
+	const char *name;
+	int made_by;
+	int used_by; /* the task, or NOWHERE yet: no two, as one may give it back */
+	bool given_back;
+	unsigned int gup_flags;
+};
+
 struct scenario_text {
 	struct gw_scenario scenario;
 	unsigned int refs;
@@ -134,7 +152,8 @@ struct scenario_text {
 	struct text_process processes[PROCESSES_MAX];
 	struct text_file files[FILES_MAX];
 	struct text_label labels[LABELS_MAX];
-	int nr_processes, nr_files, nr_labels, nr_tasks;
+	struct text_pin pins[PINS_MAX];
+	int nr_processes, nr_files, nr_labels, nr_pins, nr_tasks;
 	bool has_exec;
 	struct section setup, expect, tasks[SCENARIO_TASKS_MAX];
 };
@@ -142,6 +161,9 @@ struct scenario_text {
 /* Memory that lives as long as @text, zeroed.  NULL: out of memory */
 void *text_alloc(struct scenario_text *text, size_t size) __must_check;
 char *text_strndup(struct scenario_text *text, const char *from, size_t len) __must_check;
+
+/* Does it work on an address space of its own? */
+bool operation_needs_process(const struct operation *op);
 
 /* scenario_run.c: fill in the functions and data_size of text->scenario. */
 void scenario_text_bind(struct scenario_text *text);
