@@ -3,13 +3,45 @@
  * dfs.c - plain depth-first search: every interleaving, with no reduction
  *
  * For programs of a dozen steps, and to check the reductions by: it needs no notion of dependence.
+ *
+ * With a bound on preemptions it is for longer ones, and sees a part.  A preemption takes a task off
+ * that could go on; where it ends, waits or yields, others go on for nothing.  The bound cuts
+ * branches off here and nowhere else: two executions of one trace need not have the same number
+ * of preemptions, so a reduction that tries one of them may have tried the wrong one.
  */
 #include "search.h"
+
+/* Who could go on at @depth, so that running another is a preemption.  => -1: nobody */
+static int who_stays(const struct search *search, int depth, uint32_t candidates)
+{
+	int last = depth ? search->nodes[depth - 1].taken.task : -1;
+
+	if (last < 0 || !(candidates >> last & 1) ||
+	    explored_next(search->x, last)->kind == EXPLORED_YIELD)
+		return -1;
+	return last;
+}
+
+static unsigned int preemptions_before(const struct search *search, int depth)
+{
+	const struct node *above;
+
+	if (!depth)
+		return 0;
+	above = &search->nodes[depth - 1];
+	return above->preemptions + (above->stays >= 0 && above->taken.task != above->stays);
+}
 
 static void enter(struct search *search, int depth, uint32_t candidates)
 {
 	struct node *node = &search->nodes[depth];
 
+	node->preemptions = preemptions_before(search, depth);
+	node->stays = who_stays(search, depth, candidates);
+	if (search->bounded && node->stays >= 0 && node->preemptions >= search->preemptions) {
+		search->left_out += (unsigned int)__builtin_popcount(candidates) - 1;
+		candidates = 1u << node->stays;
+	}
 	search_take(search, depth, search_run_on(search, depth, candidates));
 	node->backtrack = candidates;
 }
@@ -29,18 +61,22 @@ static bool next(struct search *search, int depth)
 
 static const struct reduction none = { .enter = enter, .next = next };
 
+static bool dfs_open(void *state, struct explored *x)
+{
+	return search_begin(state, &none, x);
+}
+
 static bool dfs_begin(void *state, struct explored *x, uint64_t execution)
 {
-	if (execution == 0 && !search_begin(state, &none, x))
-		return false;
-	return search_next_execution(state);
+	return (execution || dfs_open(state, x)) && search_next_execution(state);
 }
 
 const struct strategy strategy_dfs = {
 	.name = "dfs",
-	.summary = "exhaustive, every interleaving: for very small scenarios",
+	.summary = "every interleaving, or those with --preemptions=N: for very small scenarios",
 	.size = sizeof(struct search),
 	.init = search_init,
+	.open = dfs_open,
 	.begin = dfs_begin,
 	.fini = search_fini,
 	.stats = search_stats,

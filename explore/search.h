@@ -15,17 +15,22 @@
 #include "profile.h"
 #include "races.h"
 #include "strategy.h"
+#include "wakeup.h"
 
 struct node {
 	struct op taken;      /* the branch that is being explored */
 	unsigned int choice, nr_choices, choices_left; /* if that is a choice */
 	uint32_t sleep;	      /* tasks whose next step need not be explored from here */
-	struct op sleeping[HISTORY_TASKS_MAX]; /* that step */
+	uint32_t foreign;     /* of these: put to sleep by another part of the search; see frontier.h */
+	uint32_t elsewhere;   /* the same: another part of the search explores it; see frontier.h */
+	struct op sleeping[HISTORY_TASKS_MAX]; /* that step, of both */
 
 	/* The reduction's own. */
 	int wakeup;	      /* dpor.c: its wakeup tree, the first branch of which is @taken */
 	uint32_t backtrack;   /* source.c, dfs.c: tasks to explore from here */
 	uint32_t explored;
+	unsigned int preemptions; /* dfs.c: so many on the way here */
+	int stays;	      /* dfs.c: the task whose preemption another branch is; -1: nobody's */
 };
 
 struct search;
@@ -50,11 +55,22 @@ struct search {
 	struct sequence sequence;
 	int *candidates;
 	int decided;	      /* nodes from the root whose branch is chosen already */
+	int root;	      /* deepest node above which branches are not this part's; -1: none */
+	int used;	      /* nodes that may have a plan */
 	bool started, blocked;
 	struct op pending[HISTORY_TASKS_MAX]; /* of tasks that are blocked at the end */
 	int nr_pending;
+	/* An execution that a violation cut off: who else could have taken the last step. */
+	bool keep_going, halted;
+	uint32_t runnable;    /* at the last step */
+	struct op others[HISTORY_TASKS_MAX];
+	int nr_others;
+	struct wakeup_pool *pool; /* dpor.c: of all plans; NULL: there are none */
 	struct search_stats stats;
 	struct profile *profile; /* NULL: nobody asked */
+	bool bounded;	      /* dfs.c: no schedule with more than so many preemptions */
+	unsigned int preemptions;
+	uint64_t left_out;    /* branches that the bound has cut off */
 	char error[256];      /* "": none */
 };
 
@@ -68,7 +84,7 @@ void search_take(struct search *search, int depth, int task);
 /* Who ran last, which makes for few switches, or the first. */
 int search_run_on(const struct search *search, int depth, uint32_t candidates);
 
-/* node->taken, when only the task is known. */
+/* node->taken, or one that sleeps, when only the task is known. */
 #define STEP_OF_TASK EXPLORED_NR_KINDS
 
 /* What all of them answer to a strategy's questions; their state begins with a struct search. */

@@ -16,6 +16,9 @@
 struct strategy_params {
 	uint64_t seed;
 	unsigned int depth;	 /* of pct; 0: its default */
+	bool keep_going;	 /* of searches: a violation is an end like others */
+	bool bounded;		 /* of dfs: no schedule with more than @preemptions */
+	unsigned int preemptions;
 	struct profile *profile; /* of searches: where races are noted; NULL: nowhere */
 };
 
@@ -26,6 +29,7 @@ struct search_stats {
 	uint64_t blocked; /* cut off, as all that could go on was seen elsewhere */
 	uint64_t steps;
 	uint64_t planned; /* nodes of plans, at most at one time */
+	uint64_t left_out; /* branches beyond the bound on preemptions: not every schedule was tried */
 };
 
 struct strategy {
@@ -40,6 +44,8 @@ struct strategy {
 	 * schedule within the bound has been seen.  Sampling never says so.
 	 */
 	bool (*begin)(void *state, struct explored *x, uint64_t execution);
+	/* Of a search: get ready for parts of it (frontier.h), instead of @begin.  => false: @stats */
+	bool (*open)(void *state, struct explored *x);
 	/* All get the state. */
 	struct explored_strategy steps;
 	/* NULL if it is no search.  => what went wrong, so that nothing is proved; NULL: nothing */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "frontier.h"
+#include "prng.h"
 #include "search.h"
 
 #define STEP_BOUND 1024
@@ -93,6 +95,138 @@ static struct explored *create(const struct program *program, struct member *mem
 	}
 	return x;
 }
+
+/* ---- In parts ---------------------------------------------------------------------------------------- */
+
+#define WORKERS_MAX 4
+
+/* They take turns on one machine: each has a search and numbers of its own. */
+struct worker {
+	void *state; /* begins with a struct search */
+	struct numbering numbering;
+	struct part *part; /* NULL: none */
+};
+
+struct parts {
+	const struct program *program;
+	int n, k;
+	const struct strategy *strategy;
+	struct signatures *seen;
+	const struct in_parts *how;
+	struct explored *x;
+	struct frontier frontier;
+	struct worker workers[WORKERS_MAX];
+	struct prng prng;
+	struct exhausted result;
+};
+
+static void run_once(struct parts *parts, struct worker *worker)
+{
+	struct search *search = worker->state;
+	struct exhausted *result = &parts->result;
+	enum explored_end end;
+
+	explored_attach(parts->x);
+	parts->program->reset(parts->n, parts->k);
+	end = explored_run(parts->x, &parts->strategy->steps, search);
+	if (end == EXPLORED_FOUND && explored_deadlocked(parts->x))
+		result->deadlocks++;
+	else if (end == EXPLORED_FOUND)
+		result->error = explored_finding(parts->x)->message;
+	if (end == EXPLORED_COMPLETE && parts->program->holds &&
+	    !parts->program->holds(parts->n, parts->k))
+		result->failing++;
+	part_count(worker->part, search, (unsigned int)search->history.nr);
+	if (end != EXPLORED_ABANDONED &&
+	    !signatures_add(parts->seen, history_signature(&search->history)))
+		result->duplicates++;
+}
+
+/* One execution, or what lies between two. */
+static void take_turn(struct parts *parts, struct worker *worker)
+{
+	struct search *search = worker->state;
+
+	if (!worker->part) {
+		worker->part = frontier_take(&parts->frontier);
+		if (!worker->part)
+			return;
+		part_load(&parts->frontier, worker->part, search, &worker->numbering);
+	}
+	if (!search_next_execution(search)) {
+		part_finish(&parts->frontier, worker->part, search, &worker->numbering);
+		worker->part = NULL;
+		return;
+	}
+	part_hand_out(&parts->frontier, worker->part, search, &worker->numbering);
+	if (parts->how->stops && !prng_below(&parts->prng, (uint64_t)parts->how->stops)) {
+		part_stop(&parts->frontier, worker->part, search, &worker->numbering);
+		worker->part = NULL;
+		return;
+	}
+	run_once(parts, worker);
+}
+
+static void open_workers(struct parts *parts)
+{
+	const struct place_range nothing[PLACE_RANGES] = { { NULL, 0 } };
+
+	for (int i = 0; i < parts->how->workers; i++) {
+		struct worker *worker = &parts->workers[i];
+
+		worker->state = calloc(1, parts->strategy->size);
+		if (!worker->state || !parts->strategy->open(worker->state, parts->x))
+			abort();
+		numbering_init(&worker->numbering, &parts->frontier.places,
+			       &((struct search *)worker->state)->history, nothing);
+	}
+}
+
+static void close_workers(struct parts *parts)
+{
+	for (int i = 0; i < parts->how->workers; i++) {
+		struct worker *worker = &parts->workers[i];
+		struct search_stats stats = { .traces = 0 };
+		const char *error = parts->strategy->stats(worker->state, &stats);
+
+		if (error && !parts->result.error)
+			parts->result.error = "a worker's search went wrong";
+		numbering_fini(&worker->numbering);
+		parts->strategy->fini(worker->state);
+		free(worker->state);
+	}
+}
+
+struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
+				  const struct strategy *strategy, struct signatures *seen,
+				  const struct in_parts *in_parts)
+{
+	struct parts parts = { .program = program, .n = n, .k = k, .strategy = strategy,
+			       .seen = seen, .how = in_parts };
+	struct member members[EXPLORED_TASKS_MAX];
+
+	for (int i = 0; i < program->nr_tasks; i++)
+		members[i] = (struct member){ program, i, n, k };
+	prng_seed(&parts.prng, in_parts->seed);
+	parts.x = create(program, members);
+	if (frontier_init(&parts.frontier, in_parts->executions, false, STEP_BOUND))
+		abort();
+	open_workers(&parts);
+	while (frontier_is_open(&parts.frontier) && !parts.result.error &&
+	       !frontier_failed(&parts.frontier))
+		take_turn(&parts, &parts.workers[prng_below(&parts.prng,
+							    (uint64_t)in_parts->workers)]);
+	close_workers(&parts);
+	parts.result.stats.traces = parts.frontier.counts.traces;
+	parts.result.stats.blocked = parts.frontier.counts.blocked;
+	parts.result.distinct = seen->nr;
+	frontier_fini(&parts.frontier);
+	explored_attach(NULL);
+	free(parts.x);
+	return parts.result;
+}
+
+/* ---- In one piece ------------------------------------------------------------------------------------- */
 
 struct exhausted exhaust(const struct program *program, int n, int k,
 			 const struct strategy *strategy, struct signatures *seen, uint64_t limit)

@@ -33,6 +33,18 @@ bool signatures_add(struct signatures *set, uint64_t signature);
 bool signatures_have(const struct signatures *set, uint64_t signature);
 void signatures_fini(struct signatures *set);
 
+/* In parts, as several workers would, which are interrupted now and then. */
+struct in_parts {
+	unsigned int executions; /* of a part, before it hands branches out; 0: all in one piece */
+	int workers;
+	uint64_t seed;		 /* of who goes on */
+	int stops;		 /* one in so many executions; 0: none */
+};
+
+struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
+				  const struct strategy *strategy, struct signatures *seen,
+				  const struct in_parts *in_parts);
+
 /* @seen: gets the signature of every trace; NULL: do not look.  @limit: executions; 0: none */
 struct exhausted exhaust(const struct program *program, int n, int k,
 			 const struct strategy *strategy, struct signatures *seen, uint64_t limit);

@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BRUTE_FORCE_MAX 30000 /* interleavings; programs with more are left out, and counted */
 #define QUICK_MAX	400000 /* traces of a classic */
@@ -145,6 +146,85 @@ static void random_programs_have_the_traces_of_brute_force(void **state)
 	}
 }
 
+/* ---- In parts ------------------------------------------------------------------------------------------- */
+
+static const struct in_parts ways[] = {
+	{ .executions = 1, .workers = 1 },
+	{ .executions = 3, .workers = 2, .stops = 5 },
+	{ .executions = 2, .workers = 4, .stops = 3 },
+	{ .executions = 16, .workers = 3 },
+};
+
+/* The same traces, and of dpor each once and none blocked, whoever explores which part when. */
+static bool check_in_parts(const struct program *program, enum program_class class, uint64_t seed)
+{
+	struct signatures all = { .nr = 0 };
+	struct exhausted whole = exhaust(program, 0, 0, &strategy_dpor, &all, BRUTE_FORCE_MAX);
+	bool checked = !whole.error;
+
+	for (size_t i = 0; checked && i < 2 * ARRAY_SIZE(ways); i++) {
+		const struct strategy *strategy = i % 2 ? &strategy_source : &strategy_dpor;
+		struct signatures seen = { .nr = 0 };
+		struct in_parts way = ways[i / 2];
+		struct exhausted result;
+
+		way.seed = seed;
+		result = exhaust_in_parts(program, 0, 0, strategy, &seen, &way);
+		if (result.error || result.duplicates || !same_traces(&all, &seen)) {
+			random_program_print();
+			fail_msg("%s in way %zu: %s sees %zu traces of %zu (%llu twice, %llu "
+				 "blocked); %s",
+				 program_class_name(class), i / 2, strategy->name, seen.nr, all.nr,
+				 (unsigned long long)result.duplicates,
+				 (unsigned long long)result.stats.blocked,
+				 result.error ? result.error : "");
+		}
+		if (strategy==&strategy_dpor) {extern long TT,BB; TT+=result.stats.traces; BB+=result.stats.blocked;}
+		signatures_fini(&seen);
+	}
+	signatures_fini(&all);
+	return checked;
+}
+long TT,BB;
+static void random_programs_have_the_same_traces_in_parts(void **state)
+{
+	(void)state;
+	for (int class = 0; class < NR_CLASSES; class++) {
+		uint64_t seed = (uint64_t)class * 1000 + 11;
+
+		for (int i = 0; i < nr_programs; i++)
+			check_in_parts(random_program((enum program_class)class, &seed),
+				       (enum program_class)class, (uint64_t)i);
+		printf("## %ld traces %ld blocked\n", TT,BB); TT=BB=0;
+	}
+}
+
+static void the_classics_have_the_same_traces_in_parts(void **state)
+{
+	const struct in_parts way = { .executions = (unsigned)atoi(getenv("PE")), .workers = atoi(getenv("PW")), .stops = atoi(getenv("PS")) };
+
+	(void)state;
+	for (const struct classic *classic = classics; classic->program.name; classic++) {
+		struct signatures seen = { .nr = 0 };
+		struct exhausted result;
+
+		if (classic->traces > 10000 || (getenv("PN") && strcmp(getenv("PN"),classic->program.name)))
+			continue;
+		result = exhaust_in_parts(&classic->program, classic->n, classic->k,
+					  &strategy_dpor, &seen, &way);
+		printf("## %s(%d) %zu %ld\n",classic->program.name,classic->n,seen.nr,(long)result.stats.blocked);
+		if (result.error || seen.nr != classic->traces || result.duplicates ||
+		    result.failing != classic->failing ||
+		    result.deadlocks != classic->deadlocks)
+			fail_msg("%s(%d, %d): %zu traces, %llu twice, %llu blocked; %s",
+				 classic->program.name, classic->n, classic->k, seen.nr,
+				 (unsigned long long)result.duplicates,
+				 (unsigned long long)result.stats.blocked,
+				 result.error ? result.error : "");
+		signatures_fini(&seen);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +232,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(brute_force_sees_the_same_traces),
 		cmocka_unit_test(source_sets_see_the_same_traces),
 		cmocka_unit_test(random_programs_have_the_traces_of_brute_force),
+		cmocka_unit_test(random_programs_have_the_same_traces_in_parts),
+		cmocka_unit_test(the_classics_have_the_same_traces_in_parts),
 	};
 
 	at_length = argc > 1;
