@@ -55,7 +55,8 @@ static bool next(struct search *search, int depth)
 	left = node->backtrack & ~node->explored;
 	if (!left)
 		return false;
-	node->taken = (struct op){ .task = (unsigned char)__builtin_ctz(left), .kind = STEP_OF_TASK };
+	node->taken =
+		(struct op){ .task = (unsigned char)__builtin_ctz(left), .kind = STEP_OF_TASK };
 	return true;
 }
 

@@ -2,14 +2,12 @@
 /*
  * frontier.c - what is left of a search, in parts that can be explored apart
  *
- * Why nothing is lost: a part explores every trace that begins with its way and its branch and does
- * not begin with a step that sleeps there, by the races that it finds below its root alone; the
- * proof of the sequential algorithm is by induction over subtrees and asks for no more.  A sequence
- * that a part sends to a fork and that may begin with a branch which has a part belongs to that
- * part, so it can be dropped.
- *
- * Why nothing is seen twice or blocked: every branch of a fork sleeps in those that come after it,
- * as in one piece, and what is sent begins with none of them.
+ * In one piece, optimal reduction never blocks because what the earlier branches of a node found is
+ * planned in the later ones before these are begun.  Parts that are explored at the same time cannot
+ * have that, and a search that leaves out what begins with a sleeping step, as it does, loses traces
+ * then: tests/explore/test_exhaust.c shows it within a few programs.  So steps that were put to sleep
+ * elsewhere are taken as source sets take them: they are not run, but what is merely independent
+ * of them is.
  */
 #include "frontier.h"
 
@@ -223,8 +221,8 @@ static void free_plan(struct frontier *frontier, int *plan)
 }
 
 /* Those of @node whose tasks are in @tasks. */
-static void copy_sleeping(struct op *to, const struct op *from, uint32_t tasks, renumber_fn renumber,
-			  struct numbering *numbering)
+static void copy_sleeping(struct op *to, const struct op *from, uint32_t tasks,
+			  renumber_fn renumber, struct numbering *numbering)
 {
 	for (uint32_t left = tasks; left; left &= left - 1) {
 		int task = __builtin_ctz(left);
@@ -488,8 +486,7 @@ void part_hand_out(struct frontier *frontier, struct part *part, struct search *
 		hand_out_planned(frontier, part, search, after,
 				 node->sleep | 1u << node->taken.task, numbering);
 	else
-		hand_out_tasks(frontier, part, search, after,
-			       node->sleep | 1u << node->taken.task);
+		hand_out_tasks(frontier, part, search, after, node->sleep | 1u << node->taken.task);
 }
 
 /* ---- Stopping and finishing ------------------------------------------------------------------------------- */
@@ -512,9 +509,9 @@ static void write_letters(struct frontier *frontier, struct part *part, const st
 		letter->wanted = node->backtrack & ~fork->backtrack;
 		letter->plan = -1;
 		if (search->pool)
-			letter->plan = plan_to_shared(frontier, search,
-						      search->pool->nodes[node->wakeup].next,
-						      numbering);
+			letter->plan =
+				plan_to_shared(frontier, search,
+					       search->pool->nodes[node->wakeup].next, numbering);
 	}
 }
 
@@ -532,9 +529,9 @@ void part_stop(struct frontier *frontier, struct part *part, struct search *sear
 		part->nr_choices = root->nr_choices;
 		part->choices_left = root->choices_left;
 		if (search->pool)
-			part->plan = plan_to_shared(frontier, search,
-						    search->pool->nodes[root->wakeup].child,
-						    numbering);
+			part->plan =
+				plan_to_shared(frontier, search,
+					       search->pool->nodes[root->wakeup].child, numbering);
 	}
 	part->stack = calloc((size_t)max(nr, 1), sizeof(*part->stack));
 	if (!part->stack) {
@@ -617,8 +614,8 @@ static bool grow_branches(struct frontier *frontier, struct fork *fork)
 	int plan = fork->plan;
 
 	for (int i = plan; i >= 0; i = frontier->pool.nodes[i].next) {
-		struct part *part = add_part(frontier, at, fork, &frontier->pool.nodes[i].op,
-					     fork->sleep);
+		struct part *part =
+			add_part(frontier, at, fork, &frontier->pool.nodes[i].op, fork->sleep);
 
 		if (!part)
 			break;

@@ -7,6 +7,11 @@
  * same whoever explores it and when, and parts can be explored in any order, by any number of
  * workers.  Where the branches of a node belong to several parts there is a fork.
  *
+ * A step that another part put to sleep is foreign to this one.  Sequences that may begin with it but do
+ * not have it are planned all the same, as what that part saw is not known here; their executions
+ * may turn out to be blocked, as with source sets, and their races are looked at.  So in one
+ * piece dpor.c has no blocked execution, in parts it has some, and each trace is seen once.
+ *
  * A part may find races whose reversal begins above it, at a fork.  It collects them; when it has
  * been explored, and all before it have, they are sent: what no branch of the fork covers is a
  * new branch there.  A branch that has a part covers whatever may begin with it, as the part will
@@ -53,20 +58,20 @@ void findings_free(struct finding *finding);
 
 /* A node whose branches are those of several parts. */
 struct fork {
-	struct fork *above; /* NULL: it is the first node */
-	struct op taken;    /* the step from there to here */
+	struct fork *above;		 /* NULL: it is the first node */
+	struct op taken;		 /* the step from there to here */
 	unsigned int choice, nr_choices; /* if that is one */
-	int depth;	    /* steps before it */
-	int users;	    /* parts and forks below that are not done */
-	uint32_t sleep;	    /* tasks that slept here at first, or whose branch has a part */
-	uint32_t foreign;   /* of these: another part above put it to sleep */
+	int depth;			 /* steps before it */
+	int users;			 /* parts and forks below that are not done */
+	uint32_t sleep;	  /* tasks that slept here at first, or whose branch has a part */
+	uint32_t foreign; /* of these: another part above put it to sleep */
 	struct op sleeping[HISTORY_TASKS_MAX]; /* that step */
-	int plan;	    /* new branches: a wakeup tree; -1: none */
-	uint32_t wanted;    /* new branches of a search without plans */
+	int plan;			       /* new branches: a wakeup tree; -1: none */
+	uint32_t wanted;		       /* new branches of a search without plans */
 	uint32_t backtrack;
 	unsigned int preemptions;
 	int stays;
-	int mark;	    /* saved.c */
+	int mark; /* saved.c */
 };
 
 enum part_state {
@@ -89,17 +94,17 @@ struct stopped_node {
 
 struct part {
 	struct part *next;
-	struct fork *at;	 /* NULL: the whole tree */
+	struct fork *at; /* NULL: the whole tree */
 	struct op branch;
 	unsigned int choice, nr_choices, choices_left;
-	uint32_t sleep;		 /* at the fork; the steps are there */
-	int plan;		 /* below the branch */
+	uint32_t sleep; /* at the fork; the steps are there */
+	int plan;	/* below the branch */
 	enum part_state state;
 	struct part_counts counts;
-	struct letter *letters;	 /* by depth; NULL: none yet */
+	struct letter *letters; /* by depth; NULL: none yet */
 	struct stopped_node *stack;
 	int nr_stack;
-	uint64_t *signatures;	 /* of traces, if they are to be told apart */
+	uint64_t *signatures; /* of traces, if they are to be told apart */
 	size_t nr_signatures, max_signatures;
 	struct finding *findings;
 };

@@ -20,7 +20,8 @@ void places_fini(struct places *places)
 
 static unsigned int slot_of(const struct places *places, uint64_t key)
 {
-	unsigned int slot = (unsigned int)(key * 0x9e3779b97f4a7c15u >> 32) & (places->nr_slots - 1);
+	unsigned int slot =
+		(unsigned int)(key * 0x9e3779b97f4a7c15u >> 32) & (places->nr_slots - 1);
 
 	while (places->slots[slot] && places->keys[places->slots[slot] - 1] != key)
 		slot = (slot + 1) & (places->nr_slots - 1);

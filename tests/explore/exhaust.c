@@ -96,6 +96,57 @@ static struct explored *create(const struct program *program, struct member *mem
 	return x;
 }
 
+/* ---- With few preemptions ---------------------------------------------------------------------------- */
+
+/* A search, and who was taken off although it could go on. */
+struct counting {
+	struct search search;
+	int last;
+	unsigned int preemptions;
+};
+
+static int counting_pick(void *state, struct explored *x, uint32_t runnable)
+{
+	struct counting *counting = state;
+	int task = search_pick(&counting->search, x, runnable), last = counting->last;
+
+	counting->preemptions += last >= 0 && task != last && runnable >> last & 1 &&
+				 explored_next(x, last)->kind != EXPLORED_YIELD;
+	counting->last = task;
+	return task;
+}
+
+uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, bool by_counting,
+			     struct signatures *seen, uint64_t limit)
+{
+	const struct explored_strategy steps = { counting_pick, search_choose, search_end };
+	const struct strategy_params params = { .bounded = !by_counting, .preemptions = bound };
+	struct counting counting = { .last = -1 };
+	struct member members[EXPLORED_TASKS_MAX];
+	uint64_t execution = 0, nr = 0;
+	struct explored *x;
+
+	for (int i = 0; i < program->nr_tasks; i++)
+		members[i] = (struct member){ program, i, 0, 0 };
+	x = create(program, members);
+	search_init(&counting.search, &params);
+	for (; strategy_dfs.begin(&counting, x, execution) && execution < limit; execution++) {
+		explored_attach(x);
+		program->reset(0, 0);
+		counting.last = -1;
+		counting.preemptions = 0;
+		explored_run(x, &steps, &counting);
+		if (counting.preemptions > bound)
+			continue;
+		nr++;
+		signatures_add(seen, history_signature(&counting.search.history));
+	}
+	search_fini(&counting.search);
+	explored_attach(NULL);
+	free(x);
+	return execution < limit ? nr : 0;
+}
+
 /* ---- In parts ---------------------------------------------------------------------------------------- */
 
 #define WORKERS_MAX 4

@@ -45,6 +45,13 @@ struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
 				  const struct strategy *strategy, struct signatures *seen,
 				  const struct in_parts *in_parts);
 
+/*
+ * Interleavings with at most @bound preemptions: by the search's own bound, or by going through all
+ * and counting.  @seen: gets the signatures of their traces.  => how many, or 0: more than @limit
+ */
+uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, bool by_counting,
+			     struct signatures *seen, uint64_t limit);
+
 /* @seen: gets the signature of every trace; NULL: do not look.  @limit: executions; 0: none */
 struct exhausted exhaust(const struct program *program, int n, int k,
 			 const struct strategy *strategy, struct signatures *seen, uint64_t limit);
