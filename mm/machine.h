@@ -112,6 +112,9 @@ size_t machine_core_size(unsigned long nr_frames);
 int machine_create(const struct gw_machine_config *config, struct machine **machine) __must_check;
 void machine_destroy(struct machine *machine);
 void machine_validate(struct machine *machine, struct gw_validation *result);
+void machine_look(struct machine *machine, void (*sight)(void *arg, const struct gw_sight *sight),
+		  void *arg);
+void machine_place(struct machine *machine, const void *address, struct gw_place *place);
 unsigned long machine_counter(const struct machine *machine, enum gw_counter counter);
 unsigned long machine_free_frames(const struct machine *machine);
 void machine_fail_nth(struct machine *machine, int nth);

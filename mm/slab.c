@@ -201,6 +201,28 @@ static unsigned int object_index(const struct kmem_slab *slab, const unsigned ch
 	return index;
 }
 
+bool kmem_object_at(struct machine *machine, const void *address, struct kmem_object *object)
+{
+	size_t offset = (uintptr_t)address - (uintptr_t)machine->core_frames;
+	struct folio *folio =
+		pfn_folio(machine, machine->nr_guest_frames + (offset >> GW_PAGE_SHIFT));
+	const struct kmem_slab *slab;
+
+	/* An address below the core's frames is a huge offset. */
+	if ((uintptr_t)address < (uintptr_t)machine->core_frames || !folio ||
+	    !folio_test(folio, PG_slab))
+		return false;
+	slab = folio->slab;
+	offset = (uintptr_t)address - (uintptr_t)slab->objects;
+	object->cache = slab->cache;
+	object->index = (unsigned int)min(offset / slab->cache->size, (size_t)LINK_END);
+	if (object->index >= slab->cache->slab_objects)
+		return false; /* the header, which is a huge offset too, or the rest */
+	object->address = slab_object(slab, object->index);
+	object->in_use = slab->links[object->index] == LINK_IN_USE;
+	return true;
+}
+
 /* ---- Handing out and taking back: under cache->lock -------------------------------------------------- */
 
 /* NULL: every slab is full. */

@@ -46,6 +46,16 @@ void kmem_cache_fini(struct machine *machine, struct kmem_cache *cache);
 void *kmem_cache_alloc(struct machine *machine, struct kmem_cache *cache) __must_check;
 void kmem_cache_free(struct machine *machine, struct kmem_cache *cache, void *object);
 
+/* An object of whatever cache. */
+struct kmem_object {
+	const struct kmem_cache *cache;
+	const void *address;
+	unsigned int index; /* its number in its slab */
+	bool in_use;
+};
+/* The one that @address lies in; false: it lies in none. */
+bool kmem_object_at(struct machine *machine, const void *address, struct kmem_object *object);
+
 /*
  * Recount @cache: slabs on their lists, objects by their links, poison.  Calls @problem for each
  * disagreement.

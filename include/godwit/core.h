@@ -12,6 +12,7 @@
 #ifndef GODWIT_CORE_H
 #define GODWIT_CORE_H
 
+#include <godwit/look.h>
 #include <godwit/machine.h>
 #include <godwit/mm.h>
 
@@ -32,6 +33,10 @@ struct gw_core {
 	void (*machine_destroy)(struct machine *machine);
 	/* Recompute all that is cached or implied, and name what disagrees.  Nothing else may run. */
 	void (*machine_validate)(struct machine *machine, struct gw_validation *result);
+	/* Call @sight for all that there is (look.h), in one order; and say what @address is. */
+	void (*machine_look)(struct machine *machine,
+			     void (*sight)(void *arg, const struct gw_sight *sight), void *arg);
+	void (*machine_place)(struct machine *machine, const void *address, struct gw_place *place);
 	unsigned long (*machine_counter)(const struct machine *machine, enum gw_counter counter);
 	unsigned long (*machine_free_frames)(const struct machine *machine);
 	/* The @nth allocation from now fails (1: the next); 0 disarms.  For tests. */
