@@ -171,6 +171,8 @@ int cmd_explore(int argc, char **argv)
 		verdict_print_text(stdout, explore, &verdict);
 	else if (verdict_print_json(stdout, explore, &verdict))
 		code = EXIT_USAGE;
+	if (!command.json && verdict.schedule)
+		story_print(stdout, verdict.schedule, true);
 	gw_schedule_free(verdict.schedule);
 	free(verdict.profile);
 	gw_scenario_put(explore->scenario);

@@ -89,6 +89,8 @@ static int run_race(const struct gw_scenario *scenario)
 	gw_explore(&explore, &verdict);
 	verdict_progress_end();
 	verdict_print_text(stdout, &explore, &verdict);
+	if (verdict.schedule)
+		story_print(stdout, verdict.schedule, true);
 	gw_schedule_free(verdict.schedule);
 	if (verdict.kind == GW_VERDICT_VIOLATED && gw_scenario_breaks(scenario) &&
 	    !strstr(verdict.message, gw_scenario_breaks(scenario))) {

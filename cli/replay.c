@@ -14,13 +14,14 @@
 
 struct replay_command {
 	const char *path;
-	bool steps;
+	bool steps, story;
 };
 
-enum { OPT_STEPS = 0x100 };
+enum { OPT_STEPS = 0x100, OPT_STORY };
 
 static const struct argp_option options[] = {
 	{ "steps", OPT_STEPS, NULL, 0, "Print each step, and what happened in it", 0 },
+	{ "story", OPT_STORY, NULL, 0, "Print what matters, a column for each task", 0 },
 	{ 0 },
 };
 
@@ -31,6 +32,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_STEPS:
 		command->steps = true;
+		return 0;
+	case OPT_STORY:
+		command->story = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
@@ -51,9 +55,9 @@ static const struct argp argp = {
 	.args_doc = "FILE",
 	.doc = "Run the schedule in FILE again (-: standard input)."
 	       "\v"
-	       "The exit code is 1 if it violated again what it violated before and ended in the "
-	       "same state, 0 if it was followed to its end and nothing happened, 2 if FILE is no "
-	       "schedule or the program went another way.",
+	       "The exit code is 1 if something was violated, 0 if nothing was, 2 if FILE is no "
+	       "schedule or its scenario has changed.  Where the program goes another way than the "
+	       "schedule, that is said, and it is run to its end in the schedule's order.",
 };
 
 /* ---- The file ---------------------------------------------------------------------------------------- */
@@ -80,7 +84,7 @@ static struct gw_schedule *read_schedule(const char *path)
 {
 	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	struct gw_schedule *schedule;
-	char error[256];
+	char error[1024];
 	size_t len;
 	char *text = in ? read_all(in, &len) : NULL;
 
@@ -92,9 +96,9 @@ static struct gw_schedule *read_schedule(const char *path)
 	}
 	if (in != stdin)
 		fclose(in);
-	schedule = gw_schedule_parse(text, len, error, sizeof(error));
+	schedule = gw_schedule_parse(text, len, path, error, sizeof(error));
 	if (!schedule)
-		warnx("%s: %s", path, error);
+		warnx("%s", error);
 	free(text);
 	return schedule;
 }
@@ -114,6 +118,7 @@ static void print_event(void *arg, const struct gw_event *event)
 		[GW_EVENT_FAULT] = "page fault",
 		[GW_EVENT_SET_MIGRATION_PTE] = "set migration entry",
 		[GW_EVENT_REMOVE_MIGRATION_PTE] = "remove migration entry",
+		[GW_EVENT_NO_MIGRATION_PTE] = "no migration entry to remove",
 		[GW_EVENT_MIGRATE_PAGES] = "migrate pages",
 		[GW_EVENT_EXEC_SHIFT] = "exec shifts its stack",
 		[GW_EVENT_MMAP] = "mmap",
@@ -131,6 +136,35 @@ static void print_event(void *arg, const struct gw_event *event)
 		printf(" at %lx of address space %lu\n", event->addr, event->mm_id);
 }
 
+static void print_violation(const char *name, const struct gw_verdict *verdict)
+{
+	if (verdict->error[0])
+		printf("%s: violated, but not as the schedule has it\n  %s\n", name,
+		       verdict->error);
+	else
+		printf("%s: violated again, in the same state %016" PRIx64 "\n", name,
+		       verdict->state);
+	printf("  %s: %s\n", verdict->invariant, verdict->message);
+	if (verdict->consequence[0])
+		printf("  and then: %s\n", verdict->consequence);
+}
+
+/* What is gone on one schedule may be there on another. */
+static void print_nothing(const char *name, const struct gw_schedule *schedule,
+			  const struct gw_verdict *verdict)
+{
+	if (verdict->error[0])
+		printf("%s: not violated\n  %s\n"
+		       "  from there it ran to its end in the schedule's order, and nothing broke\n",
+		       name, verdict->error);
+	else
+		printf("%s: not violated: followed to its end, and nothing broke\n", name);
+	if (gw_schedule_invariant(schedule)[0])
+		printf("  the schedule was to violate %s: that is gone from it; whether from every other "
+		       "too, godwit explore says\n",
+		       gw_schedule_invariant(schedule));
+}
+
 static void print_verdict(const struct replay_command *command, const struct gw_schedule *schedule,
 			  const struct gw_verdict *verdict)
 {
@@ -138,17 +172,14 @@ static void print_verdict(const struct replay_command *command, const struct gw_
 
 	switch (verdict->kind) {
 	case GW_VERDICT_VIOLATED:
-		printf("%s: violated again, in the same state %016" PRIx64 "\n  %s: %s\n", name,
-		       verdict->state, verdict->invariant, verdict->message);
-		if (verdict->consequence[0])
-			printf("  and then: %s\n", verdict->consequence);
+		print_violation(name, verdict);
 		break;
 	case GW_VERDICT_ERROR:
 		warnx("%s: %s", command->path, verdict->error);
 		break;
 	case GW_VERDICT_EXHAUSTED:
 	case GW_VERDICT_BUDGET:
-		printf("%s: followed to its end, and nothing happened\n", name);
+		print_nothing(name, schedule, verdict);
 		break;
 	}
 }
@@ -171,6 +202,10 @@ int cmd_replay(int argc, char **argv)
 	}
 	gw_replay(&request, &verdict);
 	print_verdict(&command, schedule, &verdict);
+	if (command.story && !verdict.error[0])
+		story_print(stdout, schedule, verdict.kind == GW_VERDICT_VIOLATED);
+	else if (command.story)
+		puts("  there is no story to tell: the schedule is another program's");
 	gw_schedule_free(schedule);
 	if (fflush(stdout)) {
 		warnx("the steps could not be written");

@@ -27,6 +27,12 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		       const struct gw_verdict *verdict);
 
+/*
+ * What matters of @schedule, a column for each task; if it @breaks something, also for each guard
+ * that is off in it whether the scenario still breaks when it is on.
+ */
+void story_print(FILE *out, const struct gw_schedule *schedule, bool breaks);
+
 /* One line on a terminal, again and again; nothing elsewhere. */
 void verdict_progress(void *arg, const struct gw_verdict *so_far);
 void verdict_progress_end(void);

@@ -80,9 +80,7 @@ __printf(2, 3) static void fail(struct gw_verdict *verdict, const char *fmt, ...
 
 /* ---- Following a schedule --------------------------------------------------------------------------- */
 
-/*
- * True: the same violation in the same state, or none.  Else @error says what was different.
- */
+/* True: the same violation in the same state, or none at all.  Else @error says what was different. */
 static bool follow(struct engine *engine, struct replay *replay, struct outcome *outcome,
 		   char *error, size_t error_size)
 {
@@ -99,9 +97,9 @@ static bool follow(struct engine *engine, struct replay *replay, struct outcome 
 	if (!outcome->violated && schedule->invariant[0])
 		return true; /* it is not there any more */
 	if (strcmp(outcome->invariant, schedule->invariant)) {
-		snprintf(error, error_size, "the schedule violates %s, the program %s: %s",
+		snprintf(error, error_size, "the schedule violates %s, the program %s",
 			 schedule->invariant[0] ? schedule->invariant : "nothing",
-			 outcome->violated ? outcome->invariant : "nothing", outcome->message);
+			 outcome->violated ? outcome->invariant : "nothing");
 		return false;
 	}
 	state = engine_state(engine);
@@ -464,9 +462,9 @@ static void follow_for(const struct gw_replay *request, struct engine *engine,
 {
 	struct watched watched = { .request = request, .engine = engine };
 	struct outcome outcome;
-	bool same;
 
 	replay_begin(&watched.replay, request->schedule, objects);
+	watched.replay.to_the_end = true;
 	if (request->step) {
 		watched.replay.on_step = show_step;
 		watched.replay.on_step_arg = (void *)(uintptr_t)request;
@@ -475,7 +473,7 @@ static void follow_for(const struct gw_replay *request, struct engine *engine,
 		engine->on_event = show_event;
 		engine->on_event_arg = &watched;
 	}
-	same = follow(engine, &watched.replay, &outcome, verdict->error, sizeof(verdict->error));
+	follow(engine, &watched.replay, &outcome, verdict->error, sizeof(verdict->error));
 	verdict->executions = 1;
 	verdict->steps = verdict->longest = outcome.nr_steps;
 	verdict->state = engine_state(engine);
@@ -483,8 +481,6 @@ static void follow_for(const struct gw_replay *request, struct engine *engine,
 		describe_violation(verdict, engine, &outcome);
 	else
 		verdict->kind = GW_VERDICT_EXHAUSTED;
-	if (!same)
-		verdict->kind = GW_VERDICT_ERROR;
 }
 
 void gw_replay(const struct gw_replay *request, struct gw_verdict *verdict)

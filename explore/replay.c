@@ -4,6 +4,9 @@
  *
  * Each run's first step is compared with what its task is about to do.  A program that has changed
  * goes another way sooner or later; the first place where it does is reported, with both sides.
+ *
+ * The execution need not end there.  Whoever asks whether the violation is gone wants to see it
+ * through: then tasks go on in the schedule's order as long as they can, and after it one by one.
  */
 #include "schedule.h"
 
@@ -21,10 +24,17 @@ void replay_begin(struct replay *replay, const struct gw_schedule *schedule,
 
 __printf(3, 4) static int diverge(struct replay *replay, struct explored *x, const char *fmt, ...)
 {
-	int len = snprintf(replay->diverged, sizeof(replay->diverged),
-			   "step %u: ", explored_nr_steps(x));
+	const struct gw_schedule *schedule = replay->schedule;
+	unsigned int line =
+		schedule->runs[min(replay->run, schedule->nr_runs - 1)].line; /* 0: it is no text */
+	char where[32] = "";
 	va_list args;
+	int len;
 
+	if (line)
+		snprintf(where, sizeof(where), ", line %u", line);
+	len = snprintf(replay->diverged, sizeof(replay->diverged),
+		       "step %u%s: ", explored_nr_steps(x), where);
 	va_start(args, fmt);
 	vsnprintf(replay->diverged + len, sizeof(replay->diverged) - (size_t)len, fmt, args);
 	va_end(args);
@@ -55,15 +65,31 @@ static bool is_at(const struct schedule_run *run, const struct explored_step *ne
 	return next->kind == run->kind && !strcmp(object, run->object);
 }
 
-static int replay_pick(void *arg, struct explored *x, uint32_t runnable)
+/* In the schedule's order, as far as it can be had. */
+static int go_on(struct replay *replay, struct explored *x, uint32_t runnable)
 {
-	struct replay *replay = arg;
+	const struct gw_schedule *schedule = replay->schedule;
+
+	while (replay->run < schedule->nr_runs) {
+		int task = task_of(x, schedule->runs[replay->run].task);
+
+		if (replay->left && task >= 0 && runnable >> task & 1) {
+			replay->left--;
+			return task;
+		}
+		if (++replay->run < schedule->nr_runs)
+			replay->left = schedule->runs[replay->run].nr_steps;
+	}
+	return __builtin_ctz(runnable);
+}
+
+static int follow(struct replay *replay, struct explored *x, uint32_t runnable)
+{
 	const struct schedule_run *run;
 	const struct explored_step *next;
 	char object[OBJECT_NAME_MAX];
 	int task;
 
-	replay_show_steps(replay, x);
 	if (!replay->left && ++replay->run < replay->schedule->nr_runs)
 		replay->left = replay->schedule->runs[replay->run].nr_steps;
 	if (replay->run >= replay->schedule->nr_runs)
@@ -87,9 +113,21 @@ static int replay_pick(void *arg, struct explored *x, uint32_t runnable)
 	return task;
 }
 
-static int replay_choose(void *arg, struct explored *x, unsigned int bound)
+static int replay_pick(void *arg, struct explored *x, uint32_t runnable)
 {
 	struct replay *replay = arg;
+	int task = -1;
+
+	replay_show_steps(replay, x);
+	if (!replay->diverged[0])
+		task = follow(replay, x, runnable);
+	if (task < 0 && replay->to_the_end)
+		task = go_on(replay, x, runnable);
+	return task;
+}
+
+static int follow_choice(struct replay *replay, struct explored *x, unsigned int bound)
+{
 	const struct schedule_run *run = &replay->schedule->runs[replay->run];
 
 	if (run->kind != EXPLORED_CHOOSE)
@@ -98,6 +136,16 @@ static int replay_choose(void *arg, struct explored *x, unsigned int bound)
 		return diverge(replay, x, "the schedule chooses %u, the program below %u",
 			       run->value, bound);
 	return (int)run->value;
+}
+
+static int replay_choose(void *arg, struct explored *x, unsigned int bound)
+{
+	struct replay *replay = arg;
+	int value = -1;
+
+	if (!replay->diverged[0])
+		value = follow_choice(replay, x, bound);
+	return value < 0 && replay->to_the_end ? 0 : value;
 }
 
 const struct explored_strategy replay_strategy = { .pick = replay_pick, .choose = replay_choose };

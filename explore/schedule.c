@@ -63,6 +63,21 @@ const struct gw_scenario *gw_schedule_scenario(const struct gw_schedule *schedul
 	return schedule->scenario;
 }
 
+uint64_t gw_schedule_guards_off(const struct gw_schedule *schedule)
+{
+	return schedule->guards_off;
+}
+
+unsigned int gw_schedule_step_bound(const struct gw_schedule *schedule)
+{
+	return schedule->step_bound;
+}
+
+const char *gw_schedule_invariant(const struct gw_schedule *schedule)
+{
+	return schedule->invariant;
+}
+
 uint64_t schedule_nr_steps(const struct gw_schedule *schedule)
 {
 	uint64_t nr = 0;
@@ -201,6 +216,7 @@ char *gw_schedule_text(const struct gw_schedule *schedule)
 
 struct parser {
 	struct gw_schedule *schedule;
+	const char *path;
 	unsigned int line;
 	char *words; /* what is left of this line */
 	bool has_version, has_state, has_text;
@@ -211,7 +227,8 @@ struct parser {
 __printf(2, 3) static bool reject(struct parser *parser, const char *fmt, ...)
 {
 	va_list args;
-	int len = snprintf(parser->error, parser->error_size, "line %u: ", parser->line);
+	int len =
+		snprintf(parser->error, parser->error_size, "%s:%u: ", parser->path, parser->line);
 
 	va_start(args, fmt);
 	if (len >= 0 && (size_t)len < parser->error_size)
@@ -360,6 +377,7 @@ static bool parse_run(struct parser *parser, const char *task)
 	    !parse_number(parser, "number of steps", count, 10, UINT32_MAX, &number))
 		return false;
 	run->nr_steps = (unsigned int)number;
+	run->line = parser->line;
 	if (!number)
 		return reject(parser, "a run of no steps");
 	kind = next_word(parser);
@@ -456,6 +474,30 @@ static bool parse_line(struct parser *parser, char *line)
 	return true;
 }
 
+/* Tasks for RCU callbacks have numbers: rcu/0. */
+static bool has_task(const struct gw_scenario *scenario, const char *name)
+{
+	if (!strncmp(name, "rcu/", 4))
+		return true;
+	for (int i = 0; i < SCENARIO_TASKS_MAX && scenario->tasks[i].name; i++)
+		if (!strcmp(scenario->tasks[i].name, name))
+			return true;
+	return false;
+}
+
+static bool check_runs(struct parser *parser)
+{
+	const struct gw_schedule *schedule = parser->schedule;
+
+	for (size_t i = 0; i < schedule->nr_runs; i++) {
+		parser->line = schedule->runs[i].line;
+		if (!has_task(schedule->scenario, schedule->runs[i].task))
+			return reject(parser, "the scenario %s has no task '%s'",
+				      schedule->scenario->name, schedule->runs[i].task);
+	}
+	return true;
+}
+
 /* The word that a header line owes, and the line after the last when it is missing. */
 static bool check_complete(struct parser *parser)
 {
@@ -470,7 +512,7 @@ static bool check_complete(struct parser *parser)
 		return reject(parser, "the schedule has no state to end in");
 	if (!parser->schedule->nr_runs)
 		return reject(parser, "the schedule has no steps");
-	return true;
+	return check_runs(parser);
 }
 
 static bool parse_text(struct parser *parser, char *text)
@@ -490,9 +532,10 @@ static bool parse_text(struct parser *parser, char *text)
 	return check_complete(parser);
 }
 
-struct gw_schedule *gw_schedule_parse(const char *text, size_t len, char *error, size_t error_size)
+struct gw_schedule *gw_schedule_parse(const char *text, size_t len, const char *path, char *error,
+				      size_t error_size)
 {
-	struct parser parser = { .error = error, .error_size = error_size };
+	struct parser parser = { .path = path, .error = error, .error_size = error_size };
 	char *copy = strndup(text, len);
 
 	parser.schedule = schedule_create(NULL);

@@ -19,6 +19,7 @@ struct schedule_run {
 	enum explored_kind kind; /* of the first */
 	char object[OBJECT_NAME_MAX];
 	unsigned int value;	 /* of a choice, which is a run of its own */
+	unsigned int line;	 /* of the text that it was read from; 0: it was recorded */
 };
 
 struct gw_schedule {
@@ -55,6 +56,7 @@ struct replay {
 	size_t run;		  /* under way */
 	unsigned int left;	  /* steps of it */
 	char diverged[320];	  /* "": not yet */
+	bool to_the_end;	  /* go on then, instead of abandoning the execution */
 	/* Called with each step, once it has been taken.  May be NULL. */
 	void (*on_step)(void *arg, struct explored *x, unsigned int nth, struct objects *objects);
 	void *on_step_arg;

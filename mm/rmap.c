@@ -191,13 +191,13 @@ struct unmap_walk {
 };
 
 static void pte_event(struct machine *machine, enum gw_event_kind kind, const struct mm *mm,
-		      unsigned long addr, pte_t pte)
+		      unsigned long addr, pte_t pte, unsigned long pfn)
 {
 	const struct gw_event event = {
 		.kind = kind,
 		.mm_id = mm->id,
 		.addr = addr,
-		.arg = { pte.v },
+		.arg = { pte.v, pfn },
 	};
 
 	machine_event(machine, &event);
@@ -268,7 +268,8 @@ static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, stru
 	pte = migration_pte_of(pte, exclusive);
 	set_pte(machine, ptep, pte);
 	tlb_batch_add(unmap->batch, vma->mm, addr);
-	pte_event(machine, GW_EVENT_SET_MIGRATION_PTE, vma->mm, addr, pte);
+	pte_event(machine, GW_EVENT_SET_MIGRATION_PTE, vma->mm, addr, pte,
+		  folio_pfn(machine, folio));
 	folio_remove_rmap(folio);
 	folio_put(machine, folio); /* the entry's; the isolator has one */
 	pte_unmap_unlock(ptl);
@@ -342,10 +343,15 @@ static bool remove_migration_pte(struct rmap_walk *walk, struct folio *folio, st
 	pte_t *ptep, entry, pte;
 
 	ptep = pte_offset_map_lock(vma->mm, addr, &ptl);
-	if (!ptep)
+	if (!ptep) {
+		pte_event(machine, GW_EVENT_NO_MIGRATION_PTE, vma->mm, addr, (pte_t){ 0 },
+			  restore->old_pfn);
 		return true;
+	}
 	entry = ptep_get(ptep);
 	if (!pte_is_migration(entry) || pte_migration_pfn(entry) != restore->old_pfn) {
+		pte_event(machine, GW_EVENT_NO_MIGRATION_PTE, vma->mm, addr, entry,
+			  restore->old_pfn);
 		pte_unmap_unlock(ptl);
 		return true;
 	}
@@ -356,7 +362,8 @@ static bool remove_migration_pte(struct rmap_walk *walk, struct folio *folio, st
 		folio_add_file_rmap(folio);
 	pte = restored_pte(vma, folio_pfn(machine, folio), entry);
 	set_pte(machine, ptep, pte);
-	pte_event(machine, GW_EVENT_REMOVE_MIGRATION_PTE, vma->mm, addr, pte);
+	pte_event(machine, GW_EVENT_REMOVE_MIGRATION_PTE, vma->mm, addr, pte,
+		  folio_pfn(machine, folio));
 	pte_unmap_unlock(ptl);
 	return true;
 }

@@ -138,6 +138,9 @@ static int print_body(char *line, size_t size, const struct gw_event *event)
 	case GW_EVENT_REMOVE_MIGRATION_PTE:
 		return snprintf(line, size, "remove_migration_pte: addr=%lx, pte=%lx order=0\n",
 				event->addr, (unsigned long)arg[0]);
+	case GW_EVENT_NO_MIGRATION_PTE:
+		return snprintf(line, size, "gw_no_migration_pte: mm=%lu addr=0x%lx pte=%lx\n",
+				event->mm_id, event->addr, (unsigned long)arg[0]);
 	case GW_EVENT_MIGRATE_PAGES:
 		return snprintf(line, size,
 				"mm_migrate_pages: nr_succeeded=%lu nr_failed=%lu "

@@ -130,7 +130,7 @@ struct gw_verdict {
 	uint64_t state;		      /* a digest of the steps, the events and the memory at the end */
 	struct gw_schedule *schedule; /* the caller's, to gw_schedule_free() */
 
-	/* GW_VERDICT_ERROR: */
+	/* GW_VERDICT_ERROR; of a replay also what was different from the schedule; else "" */
 	char error[1024];
 };
 
@@ -165,11 +165,15 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict);
  * => malloc()ed, NUL-terminated; NULL: out of memory
  */
 char *gw_schedule_text(const struct gw_schedule *schedule);
-/* NULL: @error says which line is wrong and how. */
-struct gw_schedule *gw_schedule_parse(const char *text, size_t len, char *error,
+/* NULL: @error says what is wrong, as PATH:LINE: and a sentence. */
+struct gw_schedule *gw_schedule_parse(const char *text, size_t len, const char *path, char *error,
 				      size_t error_size);
 void gw_schedule_free(struct gw_schedule *schedule);
 const struct gw_scenario *gw_schedule_scenario(const struct gw_schedule *schedule);
+uint64_t gw_schedule_guards_off(const struct gw_schedule *schedule);
+unsigned int gw_schedule_step_bound(const struct gw_schedule *schedule);
+/* What it violates; "": nothing. */
+const char *gw_schedule_invariant(const struct gw_schedule *schedule);
 
 struct gw_step {
 	unsigned int number;
@@ -189,11 +193,20 @@ struct gw_replay {
 };
 
 /*
- * GW_VERDICT_VIOLATED: it happened again, and the end was the same; GW_VERDICT_EXHAUSTED: the
- * schedule was followed to its end, and nothing happened; GW_VERDICT_ERROR: the program went another
- * way than the schedule says, or ended in another state.
+ * GW_VERDICT_VIOLATED: something is violated; GW_VERDICT_EXHAUSTED: nothing is.  If verdict->error is
+ * empty, the schedule was followed to its end, and a violation is the same in the same state.  Else
+ * it says where the program was another one than the schedule was made with; from there on tasks ran
+ * in the schedule's order as far as that was possible, to their ends.
  */
 void gw_replay(const struct gw_replay *replay, struct gw_verdict *verdict);
+
+/*
+ * What matters of @schedule as text, a column for each task, no wider than @width: steps whose order
+ * between tasks nothing else decides, and events, with the functions that they are in.
+ * => malloc()ed; NULL: @error says why not
+ */
+char *gw_story(const struct gw_schedule *schedule, unsigned int width, char *error,
+	       size_t error_size);
 
 #ifdef __cplusplus
 }

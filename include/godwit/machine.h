@@ -96,8 +96,9 @@ struct gw_guard_info {
 
 enum gw_event_kind {
 	GW_EVENT_FAULT,		       /* mm, addr, arg0 = access, arg1 = result */
-	GW_EVENT_SET_MIGRATION_PTE,    /* mm, addr, arg0 = the entry */
-	GW_EVENT_REMOVE_MIGRATION_PTE, /* mm, addr, arg0 = the entry */
+	GW_EVENT_SET_MIGRATION_PTE,    /* mm, addr, arg0 = the entry, arg1 = its frame */
+	GW_EVENT_REMOVE_MIGRATION_PTE, /* mm, addr, arg0 = the entry, arg1 = its frame */
+	GW_EVENT_NO_MIGRATION_PTE,     /* mm, addr: none to remove, arg0 = what is there, arg1 = frame */
 	GW_EVENT_MIGRATE_PAGES,	       /* arg0 = succeeded, arg1 = failed, arg2 = mode, arg3 = reason */
 	GW_EVENT_EXEC_SHIFT,	       /* mm, addr = old start, arg0 = old end, arg1 = shift in bytes */
 	GW_EVENT_MMAP,		       /* mm, addr, arg0 = end, arg1 = vm flags */

@@ -33,6 +33,7 @@ struct task {
 	unsigned long rcu_since; /* explored_rcu.clock when the outermost section was entered */
 	struct held_locks held;
 
+	const void *frame; /* of explored_point(), while it is parked there */
 	struct coroutine coroutine;
 	void (*func)(void *arg);
 	void *arg;

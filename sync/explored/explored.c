@@ -420,6 +420,7 @@ void explored_point(struct explored *x, struct explored_step step)
 	struct task *task = x->running;
 
 	task->next = step;
+	task->frame = __builtin_frame_address(0);
 	if (likely(x->scheduling)) {
 		if (x->watch)
 			know_by_its_range(x, &task->next);
@@ -454,6 +455,39 @@ const struct explored_step *explored_steps(const struct explored *x)
 unsigned int explored_nr_steps(const struct explored *x)
 {
 	return x->nr_steps;
+}
+
+/* A frame is the caller's frame and the address to return to. */
+static int callers_from(const struct task *task, const void *const *frame, const void **callers,
+			int max)
+{
+	uintptr_t stack = (uintptr_t)task->coroutine.stack;
+	uintptr_t end = stack + task->coroutine.size - 2 * sizeof(void *);
+	int nr = 0;
+
+	while (nr < max && (uintptr_t)frame >= stack && (uintptr_t)frame <= end && frame[1]) {
+		callers[nr++] = frame[1];
+		if ((uintptr_t)frame[0] <= (uintptr_t)frame)
+			break;
+		frame = frame[0];
+	}
+	return nr;
+}
+
+int explored_callers(const struct explored *x, int task, const void **callers, int max)
+{
+	const struct task *parked = &x->tasks[task];
+
+	if (!explored_next(x, task) || parked->next.kind == EXPLORED_BEGIN ||
+	    parked->next.kind == EXPLORED_RCU_CALLBACK)
+		return 0; /* not in a verb */
+	return callers_from(parked, parked->frame, callers, max);
+}
+
+int explored_callers_of_frame(const struct explored *x, const void *frame, const void **callers,
+			      int max)
+{
+	return x->scheduling ? callers_from(x->running, frame, callers, max) : 0;
 }
 
 /* ---- Coming back to the middle of an execution ---------------------------------------------------- */

@@ -171,6 +171,16 @@ bool explored_can_run(const struct explored *x, int task);
 /* What task @task will do next; NULL: it has ended, or is an RCU task with nothing to do. */
 const struct explored_step *explored_next(const struct explored *x, int task);
 
+/*
+ * The addresses that @task, which is about to take a step, will return to, the innermost first; some
+ * are in the verb itself.
+ * => how many
+ */
+int explored_callers(const struct explored *x, int task, const void **callers, int max);
+/* The same for the running task, which the core has called the host from: @frame is the host's. */
+int explored_callers_of_frame(const struct explored *x, const void *frame, const void **callers,
+			      int max);
+
 /* The steps of this execution so far. */
 const struct explored_step *explored_steps(const struct explored *x);
 unsigned int explored_nr_steps(const struct explored *x);

@@ -94,11 +94,34 @@ try 1 replay "$dir/json"
 result 'the schedule in it replays'
 
 grep -v "^without " "$dir/schedule" >"$dir/changed"
-try 2 replay "$dir/changed" && grep -q 'goes another way than the schedule: step' "$dir/err"
-result 'a schedule of another program: exit code 2, and where it differs'
+try 0 replay "$dir/changed" && grep -q '^2010-exec-tempstack: not violated$' "$dir/out" &&
+	grep -q 'goes another way than the schedule: step [0-9]*, line [0-9]*: ' "$dir/out" &&
+	grep -q 'the schedule was to violate assertion: that is gone' "$dir/out" && [ ! -s "$dir/err" ]
+result 'with the guard on the violation is gone: exit code 0, and where the program is another'
+
+try 0 replay --story "$dir/changed" && grep -q 'there is no story to tell' "$dir/out"
+result 'and there is no story'
+
+sed '$s/ [0-9]* / 1 /' "$dir/schedule" >"$dir/changed"
+try 1 replay "$dir/changed" && grep -q ': violated, but not as the schedule has it$' "$dir/out" &&
+	grep -q 'the schedule is at its end, the program is not' "$dir/out"
+result 'a schedule that ends too early: exit code 1, as it is violated all the same'
+
+sed 's/^E /X /' "$dir/schedule" >"$dir/wrong"
+try 2 replay "$dir/wrong" &&
+	grep -q "wrong:[0-9]*: the scenario $race has no task 'X'\$" "$dir/err"
+result 'a schedule of another scenario: exit code 2, and the line'
+
+sed 's/^godwit-schedule .*/godwit-schedule 9/' "$dir/schedule" >"$dir/wrong"
+try 2 replay "$dir/wrong" && grep -q 'wrong:1: format version 9, this program reads' "$dir/err"
+result 'a schedule of another version'
+
+sed "s/^scenario-text ..../scenario-text 0123/" "$dir/schedule" >"$dir/wrong"
+try 2 replay "$dir/wrong" && grep -q "wrong:3: the scenario $race has changed since" "$dir/err"
+result 'a schedule of a scenario that has changed'
 
 sed 's/ write-lock / dance /' "$dir/schedule" >"$dir/wrong"
-try 2 replay "$dir/wrong" && grep -q "line [0-9]*: there is no step 'dance'" "$dir/err"
+try 2 replay "$dir/wrong" && grep -q "wrong:[0-9]*: there is no step 'dance'" "$dir/err"
 result 'a schedule that cannot be read: exit code 2, and the line'
 
 try 2 replay "$dir/nothing" && grep -q 'No such file' "$dir/err"

@@ -438,21 +438,21 @@ static void a_schedule_belongs_to_the_text_that_it_was_made_with(void **state)
 	words = gw_schedule_text(found.schedule);
 	gw_schedule_free(found.schedule);
 
-	schedule = gw_schedule_parse(words, strlen(words), error, sizeof(error));
+	schedule = gw_schedule_parse(words, strlen(words), "s", error, sizeof(error));
 	assert_non_null(schedule);
 	gw_replay(&(struct gw_replay){ .schedule = schedule }, &again);
 	assert_int_equal(again.kind, GW_VERDICT_VIOLATED);
 	gw_schedule_free(schedule);
 
 	write_file(path, L "task A on cpu 0:\nload a -> 2\n");
-	assert_null(gw_schedule_parse(words, strlen(words), error, sizeof(error)));
-	assert_non_null(strstr(error, "line 3: the scenario scenario with blanks."));
+	assert_null(gw_schedule_parse(words, strlen(words), "s", error, sizeof(error)));
+	assert_non_null(strstr(error, "s:3: the scenario scenario with blanks."));
 	assert_non_null(strstr(error, "has changed since"));
 	write_file(path, "nothing");
-	assert_null(gw_schedule_parse(words, strlen(words), error, sizeof(error)));
+	assert_null(gw_schedule_parse(words, strlen(words), "s", error, sizeof(error)));
 	assert_non_null(strstr(error, ":1:1: expected 'scenario NAME"));
 	unlink(path);
-	assert_null(gw_schedule_parse(words, strlen(words), error, sizeof(error)));
+	assert_null(gw_schedule_parse(words, strlen(words), "s", error, sizeof(error)));
 	assert_non_null(strstr(error, "No such file"));
 	free(words);
 }
@@ -464,11 +464,11 @@ static void a_schedule_of_a_file_must_say_of_which_text(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "godwit-schedule 1\nscenario %s\nstate 0\nE 1 begin\n",
 		 every_operation);
-	assert_null(gw_schedule_parse(text, strlen(text), error, sizeof(error)));
+	assert_null(gw_schedule_parse(text, strlen(text), "s", error, sizeof(error)));
 	assert_non_null(strstr(error, "lacks the line scenario-text"));
 	snprintf(text, sizeof(text), "godwit-schedule 1\nscenario-text 0\n");
-	assert_null(gw_schedule_parse(text, strlen(text), error, sizeof(error)));
-	assert_non_null(strstr(error, "line 2: a scenario that is text must be named above"));
+	assert_null(gw_schedule_parse(text, strlen(text), "s", error, sizeof(error)));
+	assert_non_null(strstr(error, "s:2: a scenario that is text must be named above"));
 }
 
 int main(int argc, char **argv)

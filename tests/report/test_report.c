@@ -237,6 +237,8 @@ static void trace_lines_are_the_kernels(void **state)
 	trace_event(trace, &event);
 	event.kind = GW_EVENT_REMOVE_MIGRATION_PTE;
 	trace_event(trace, &event);
+	event.kind = GW_EVENT_NO_MIGRATION_PTE;
+	trace_event(trace, &event);
 	event.kind = GW_EVENT_MIGRATE_PAGES;
 	event.arg[0] = 7;
 	event.arg[1] = 1;
@@ -251,6 +253,7 @@ static void trace_lines_are_the_kernels(void **state)
 	assert_non_null(fgets(line, sizeof(line), file));
 	expect_line(file, "set_migration_pte: addr=7f1000, pte=abc order=0");
 	expect_line(file, "remove_migration_pte: addr=7f1000, pte=abc order=0");
+	expect_line(file, "gw_no_migration_pte: mm=3 addr=0x7f1000 pte=abc");
 	expect_line(file, "mm_migrate_pages: nr_succeeded=7 nr_failed=1 nr_thp_succeeded=0 "
 			  "nr_thp_failed=0 nr_thp_split=0 nr_split=0 mode=MIGRATE_SYNC "
 			  "reason=compaction");
