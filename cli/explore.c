@@ -11,6 +11,7 @@
 #define SECONDS_DEFAULT 10
 #define SECONDS_MAX	1e9
 #define DEPTH_MAX	16
+#define PREEMPTIONS_MAX 1000000
 #define PROFILE_LINES	20
 
 struct explore_command {
@@ -22,6 +23,7 @@ struct explore_command {
 enum {
 	OPT_STRATEGY = 0x100,
 	OPT_DEPTH,
+	OPT_PREEMPTIONS,
 	OPT_EXECUTIONS,
 	OPT_SECONDS,
 	OPT_SEED,
@@ -35,6 +37,9 @@ enum {
 static const struct argp_option options[] = {
 	{ "strategy", OPT_STRATEGY, "NAME", 0, "How schedules are chosen (default auto)", 0 },
 	{ "depth", OPT_DEPTH, "N", 0, "Bugs that pct looks for: N ordered steps (default 3)", 0 },
+	{ "preemptions", OPT_PREEMPTIONS, "N", 0,
+	  "Only schedules with at most N preemptions, by dfs: never exhausted while others are left out",
+	  0 },
 	{ "executions", OPT_EXECUTIONS, "N", 0, "Stop after N executions", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0,
 	  "Stop after N seconds (default 10, unless --executions is given)", 0 },
@@ -82,6 +87,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_DEPTH:
 		explore->depth = (unsigned int)value_count(state, "--depth", arg, 1, DEPTH_MAX);
 		return 0;
+	case OPT_PREEMPTIONS:
+		explore->bounded = true;
+		explore->preemptions = (unsigned int)value_count(state, "--preemptions", arg, 0,
+								 PREEMPTIONS_MAX);
+		return 0;
 	case OPT_EXECUTIONS:
 		explore->executions = value_count(state, "--executions", arg, 1, UINT64_MAX);
 		return 0;
@@ -111,6 +121,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (state->arg_num)
 			argp_error(state, "%s: one scenario at a time", arg);
 		explore->scenario = value_scenario(state, arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (explore->bounded && explore->strategy && strcmp(explore->strategy, "dfs"))
+			argp_error(state,
+				   "--preemptions: only with --strategy=dfs; by %s schedules within "
+				   "the bound would be missed",
+				   explore->strategy);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which scenario?  `godwit races list' lists them");
@@ -152,13 +169,15 @@ static const struct argp argp = {
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
-		.explore = { .strategy = "auto", .seed = 1, .progress = verdict_progress },
+		.explore = { .seed = 1, .progress = verdict_progress },
 	};
 	struct gw_explore *explore = &command.explore;
 	struct gw_verdict verdict;
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
+	if (!explore->strategy)
+		explore->strategy = explore->bounded ? "dfs" : "auto";
 	if (!explore->executions && explore->seconds <= 0)
 		explore->seconds = SECONDS_DEFAULT;
 	gw_explore(explore, &verdict);

@@ -151,7 +151,10 @@ static void print_counts(FILE *out, const struct gw_explore *explore,
 	else
 		fprintf(out, "%s", explore->strategy);
 	fprintf(out, ", seed %" PRIu64 "\n", explore->seed);
-	if (searched)
+	if (searched && !strcmp(explore->strategy, "dfs"))
+		fprintf(out, "  search: %" PRIu64 " different traces among these interleavings\n",
+			verdict->traces);
+	else if (searched)
 		fprintf(out, "  search: %" PRIu64 " traces, each different; %" PRIu64 " blocked\n",
 			verdict->traces, verdict->blocked);
 }
@@ -173,7 +176,8 @@ static void print_chance(FILE *out, const struct gw_explore *explore,
 		depth, one_in);
 }
 
-static void print_bound(FILE *out, const struct gw_verdict *verdict)
+static void print_bound(FILE *out, const struct gw_explore *explore,
+			const struct gw_verdict *verdict)
 {
 	const struct gw_bound *bound = &verdict->bound;
 
@@ -191,6 +195,10 @@ static void print_bound(FILE *out, const struct gw_verdict *verdict)
 		bound->migrate_passes == 1 ? "" : "es", bound->migrate_batch,
 		bound->early_callbacks ? "as early as can be" : "when all tasks have ended",
 		bound->step_bound, verdict->longest);
+	if (explore->bounded)
+		fprintf(out, "    preemptions: at most %u; %s\n", explore->preemptions,
+			verdict->left_out ? "schedules with more were left out" :
+					    "no schedule that was met has more");
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
 	fprintf(out, "  data races, freed memory: looked for in %s%" PRIu64 " executions%s\n",
@@ -213,7 +221,12 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 
 	fprintf(out, "%s", gw_scenario_name(explore->scenario));
 	print_without(out, explore->guards_off);
-	fprintf(out, ": %s\n", words[verdict->kind]);
+	if (verdict->kind == GW_VERDICT_BUDGET && verdict->bound_tried)
+		fprintf(out, ": bounded: every schedule of %u preemption%s or fewer, and nothing "
+			     "found; no proof\n",
+			explore->preemptions, explore->preemptions == 1 ? "" : "s");
+	else
+		fprintf(out, ": %s\n", words[verdict->kind]);
 	if (verdict->kind == GW_VERDICT_ERROR) {
 		fprintf(out, "  %s\n", verdict->error);
 		return;
@@ -222,7 +235,7 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 		print_violation(out, verdict);
 	print_counts(out, explore, verdict);
 	print_chance(out, explore, verdict);
-	print_bound(out, verdict);
+	print_bound(out, explore, verdict);
 	if (verdict->profile)
 		fprintf(out, "  races, the most frequent first:\n%s", verdict->profile);
 }
@@ -269,19 +282,22 @@ static json_t *promoted_json(const struct gw_verdict *verdict)
 static json_t *bound_json(const struct gw_explore *explore, const struct gw_verdict *verdict)
 {
 	const struct gw_bound *bound = &verdict->bound;
-	json_t *tasks = json_array();
+	json_t *tasks = json_array(), *object;
 
 	for (int i = 0; i < bound->nr_tasks; i++)
 		json_array_append_new(tasks,
 				      json_pack("{s:s, s:i, s:s?}", "name", bound->tasks[i].name,
 						"cpu", bound->tasks[i].cpu, "start_at",
 						bound->tasks[i].start_at));
-	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:s, s:o}", "strategy",
+	object = json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:s, s:o}", "strategy",
 			 explore->strategy, "seed", (json_int_t)explore->seed, "steps",
 			 (json_int_t)bound->step_bound, "frames", (json_int_t)bound->frames, "cpus",
 			 bound->cpus, "migrate_passes", bound->migrate_passes, "migrate_batch",
 			 bound->migrate_batch, "rcu_callbacks",
 			 bound->early_callbacks ? "early" : "late", "tasks", tasks);
+	if (explore->bounded)
+		json_object_set_new(object, "preemptions", json_integer(explore->preemptions));
+	return object;
 }
 
 /* Sampling counts no traces: it does not know which of its executions are alike. */
@@ -295,6 +311,7 @@ static void add_counts(json_t *object, const struct gw_verdict *verdict)
 			    searched ? json_integer((json_int_t)verdict->traces) : json_null());
 	json_object_set_new(object, "blocked",
 			    searched ? json_integer((json_int_t)verdict->blocked) : json_null());
+	json_object_set_new(object, "left_out", json_integer((json_int_t)verdict->left_out));
 	json_object_set_new(object, "watched", json_integer((json_int_t)verdict->watched));
 	json_object_set_new(object, "promoted", promoted_json(verdict));
 	json_object_set_new(object, "steps", json_integer((json_int_t)verdict->steps));

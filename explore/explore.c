@@ -12,8 +12,10 @@
 #include "engine.h"
 #include "profile.h"
 #include "schedule.h"
+#include "search.h"
 #include "shrink.h"
 #include "strategy.h"
+#include "trace_set.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +49,7 @@ struct exploration {
 	struct engine engine;
 	const struct strategy *strategy;
 	void *state;
+	struct trace_set traces; /* that plain depth-first search has seen */
 	struct timespec began;
 	double next_progress; /* seconds */
 	uint64_t first;	      /* execution of the strategy, which begins anew with a promotion */
@@ -234,6 +237,9 @@ static void take_stats(struct exploration *e)
 	e->verdict->sampled = e->first + stats.sampled;
 	e->verdict->traces = stats.traces;
 	e->verdict->blocked = stats.blocked;
+	e->verdict->left_out = stats.left_out;
+	if (e->strategy == &strategy_dfs)
+		e->verdict->traces = e->traces.nr;
 	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
 		fail(e->verdict, "%s", error);
 }
@@ -309,7 +315,18 @@ static bool begin_anew(struct exploration *e, const struct strategy_params *para
 	if (e->strategy->init)
 		e->strategy->init(e->state, params);
 	e->first = e->verdict->executions;
+	trace_set_fini(&e->traces);
 	return true;
+}
+
+/* Of all interleavings, few are of different traces. */
+static void note_trace(struct exploration *e)
+{
+	const struct search *search = e->state;
+
+	if (e->strategy == &strategy_dfs &&
+	    trace_set_add(&e->traces, history_signature(&search->history)) < 0)
+		fail(e->verdict, "out of memory");
 }
 
 /* => false: it is over */
@@ -328,6 +345,7 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 	engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
 	e->engine.unwatched = false;
 	verdict->watched += watched;
+	note_trace(e);
 	verdict->steps += outcome.nr_steps;
 	verdict->longest = max(verdict->longest, outcome.nr_steps);
 	if (outcome.violated && !watched && !look_again(e, &outcome))
@@ -353,6 +371,10 @@ static void explore_all(struct exploration *e, const struct strategy_params *par
 	verdict->seconds = seconds_since(&e->began);
 	verdict->cpu_seconds = cpu_seconds() - cpu;
 	take_stats(e);
+	verdict->bound_tried = e->explore->bounded && verdict->kind == GW_VERDICT_EXHAUSTED;
+	/* Every schedule of few preemptions is not every schedule. */
+	if (verdict->bound_tried && verdict->left_out)
+		verdict->kind = GW_VERDICT_BUDGET;
 }
 
 /* => NULL: out of memory */
@@ -374,7 +396,12 @@ static char *profile_text(struct profile *profile, int lines)
 static void explore_by_strategy(struct exploration *e)
 {
 	const struct gw_explore *explore = e->explore;
-	struct strategy_params params = { .seed = explore->seed, .depth = explore->depth };
+	struct strategy_params params = {
+		.seed = explore->seed,
+		.depth = explore->depth,
+		.bounded = explore->bounded,
+		.preemptions = explore->preemptions,
+	};
 	struct profile *profile = NULL;
 
 	if (explore->profile_lines)
@@ -391,6 +418,7 @@ static void explore_by_strategy(struct exploration *e)
 		if (profile)
 			e->verdict->profile = profile_text(profile, explore->profile_lines);
 	}
+	trace_set_fini(&e->traces);
 	free(profile);
 	free(e->state);
 }
@@ -403,6 +431,11 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 	e.strategy = strategy_find(explore->strategy ?: "auto");
 	if (!e.strategy) {
 		fail(verdict, "there is no strategy '%s'", explore->strategy);
+		return;
+	}
+	if (explore->bounded && e.strategy != &strategy_dfs) {
+		fail(verdict, "a bound on preemptions needs the strategy dfs: a reduction would lose "
+			      "schedules within it");
 		return;
 	}
 	if (!explore->executions && explore->seconds <= 0) {

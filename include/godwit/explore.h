@@ -114,6 +114,8 @@ struct gw_verdict {
 	double cpu_seconds;	      /* of this thread, for the executions: set-up is not in it */
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
+	uint64_t left_out;	      /* places where the bound on preemptions cut schedules off */
+	bool bound_tried;	      /* every schedule within that bound was tried */
 	uint64_t watched;	      /* executions in which plain accesses were looked at */
 	int nr_promoted;
 	struct gw_promoted promoted[GW_PROMOTED_MAX];
@@ -143,6 +145,12 @@ struct gw_explore {
 	uint64_t executions;	 /* budget; 0: no limit */
 	double seconds;		 /* budget; 0: no limit */
 	unsigned int depth;	 /* of "pct"; 0: 3 */
+	/*
+	 * Of "dfs": no schedule with more than @preemptions.  Some are left out then, so nothing is
+	 * exhausted: GW_VERDICT_BUDGET, and gw_verdict.left_out.
+	 */
+	bool bounded;
+	unsigned int preemptions;
 	unsigned int step_bound; /* 0: the scenario's */
 	uint64_t guards_off;	 /* bits GW_GUARD_x */
 	int profile_lines;	 /* of the pairs of places that race most, in gw_verdict.profile */

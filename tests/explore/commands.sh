@@ -140,6 +140,22 @@ result 'every schedule is explored, and none breaks the machine'
 try 1 explore $race --without=$guard --strategy=dpor && grep -q 'violated' "$dir/out"
 result 'without the guard the search finds the race'
 
+try 3 explore $race --preemptions=1 --seconds=100 &&
+	grep -q 'bounded: every schedule of 1 preemption or fewer, and nothing found; no proof' "$dir/out" &&
+	grep -q 'schedules with more were left out' "$dir/out" && ! grep -q exhausted "$dir/out"
+result 'a bound on preemptions is no proof: exit code 3, and the verdict says so'
+
+try 3 explore $race --preemptions=0 --json && python3 - "$dir/out" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["verdict"] == "budget" and verdict["left_out"] > 0
+assert verdict["bound"]["preemptions"] == 0 and verdict["bound"]["strategy"] == "dfs"
+END
+result 'JSON of a bounded search'
+
+try 2 explore $race --preemptions=1 --strategy=dpor && grep -q 'only with --strategy=dfs' "$dir/err"
+result 'a bound on preemptions inside a reduction is refused'
+
 try 2 explore 2010-exec-tempstck && grep -q 'the nearest: 2010-exec-tempstack' "$dir/err"
 result 'a scenario that is misspelt'
 
