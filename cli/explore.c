@@ -5,6 +5,7 @@
 #include "verdict.h"
 
 #include <err.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,11 +167,33 @@ static const struct argp argp = {
 	.help_filter = help_filter,
 };
 
+/* Blocked, so that an exploration ends between two executions, and says what it saw. */
+static sigset_t interrupts(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	return signals;
+}
+
+static bool interrupted(void *arg)
+{
+	sigset_t pending;
+
+	(void)arg;
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
+}
+
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
-		.explore = { .seed = 1, .progress = verdict_progress },
+		.explore = { .seed = 1, .progress = verdict_progress,
+			     .interrupted = interrupted },
 	};
+	const sigset_t signals = interrupts();
 	struct gw_explore *explore = &command.explore;
 	struct gw_verdict verdict;
 	int code;
@@ -180,6 +203,7 @@ int cmd_explore(int argc, char **argv)
 		explore->strategy = explore->bounded ? "dfs" : "auto";
 	if (!explore->executions && explore->seconds <= 0)
 		explore->seconds = SECONDS_DEFAULT;
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	gw_explore(explore, &verdict);
 	verdict_progress_end();
 

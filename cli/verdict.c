@@ -225,6 +225,8 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 		fprintf(out, ": bounded: every schedule of %u preemption%s or fewer, and nothing "
 			     "found; no proof\n",
 			explore->preemptions, explore->preemptions == 1 ? "" : "s");
+	else if (verdict->kind == GW_VERDICT_BUDGET && verdict->interrupted)
+		fputs(": interrupted, nothing found and nothing proved\n", out);
 	else
 		fprintf(out, ": %s\n", words[verdict->kind]);
 	if (verdict->kind == GW_VERDICT_ERROR) {

@@ -217,10 +217,14 @@ static bool budget_is_left(struct exploration *e)
 	if (explore->executions && verdict->executions >= explore->executions)
 		return false;
 	verdict->seconds = seconds_since(&e->began);
-	if (explore->progress && verdict->seconds >= e->next_progress) {
-		explore->progress(explore->arg, verdict);
+	if (verdict->seconds >= e->next_progress) {
+		if (explore->progress)
+			explore->progress(explore->arg, verdict);
+		verdict->interrupted = explore->interrupted && explore->interrupted(explore->arg);
 		e->next_progress = verdict->seconds + PROGRESS_SECONDS;
 	}
+	if (verdict->interrupted)
+		return false;
 	return explore->seconds <= 0 || verdict->seconds < explore->seconds;
 }
 

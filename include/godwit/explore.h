@@ -114,6 +114,7 @@ struct gw_verdict {
 	double cpu_seconds;	      /* of this thread, for the executions: set-up is not in it */
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
+	bool interrupted;
 	uint64_t left_out;	      /* places where the bound on preemptions cut schedules off */
 	bool bound_tried;	      /* every schedule within that bound was tried */
 	uint64_t watched;	      /* executions in which plain accesses were looked at */
@@ -157,6 +158,8 @@ struct gw_explore {
 
 	/* Now and then, with what there is so far.  May be NULL. */
 	void (*progress)(void *arg, const struct gw_verdict *so_far);
+	/* As often; true: the budget has run out now, and gw_verdict.interrupted.  May be NULL. */
+	bool (*interrupted)(void *arg);
 	void *arg;
 };
 

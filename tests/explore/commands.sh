@@ -156,6 +156,16 @@ result 'JSON of a bounded search'
 try 2 explore $race --preemptions=1 --strategy=dpor && grep -q 'only with --strategy=dfs' "$dir/err"
 result 'a bound on preemptions inside a reduction is refused'
 
+"$godwit" explore $race --preemptions=4 --seconds=100 >"$dir/out" 2>"$dir/err" </dev/null &
+pid=$!
+sleep 2
+kill -TERM $pid
+status=0
+wait $pid || status=$?
+[ $status = 3 ] && grep -q 'interrupted, nothing found and nothing proved' "$dir/out" &&
+	grep -q '[1-9][0-9]* executions' "$dir/out"
+result 'an interrupted search says what it saw: exit code 3'
+
 try 2 explore 2010-exec-tempstck && grep -q 'the nearest: 2010-exec-tempstack' "$dir/err"
 result 'a scenario that is misspelt'
 
