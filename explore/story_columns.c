@@ -30,6 +30,7 @@ struct layout {
 	struct story *story;
 	FILE *out;
 	unsigned int width; /* of all */
+	bool many_mms;	    /* so that each line must say which it means */
 
 	struct line *lines;
 	int nr_lines, max_lines;
@@ -141,6 +142,34 @@ static bool is_worth_a_line(const struct told_change *change)
 	return change->matters && (sight->kind != GW_SIGHT_FRAME || !change->was || !change->is);
 }
 
+static bool has_many_mms(const struct story *story)
+{
+	unsigned long mm_id = 0;
+
+	for (int i = 0; i < story->nr_changes; i++) {
+		const struct told_change *change = &story->changes[i];
+		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+
+		if (!change->matters || sight->kind == GW_SIGHT_FRAME)
+			continue;
+		if (mm_id && mm_id != sight->mm_id)
+			return true;
+		mm_id = sight->mm_id;
+	}
+	return false;
+}
+
+static void say_which_mm(const struct layout *layout, unsigned long mm_id,
+			 char text[STORY_TEXT_MAX])
+{
+	char what[STORY_TEXT_MAX];
+
+	if (!layout->many_mms || !mm_id)
+		return;
+	memcpy(what, text, sizeof(what));
+	snprintf(text, STORY_TEXT_MAX, "mm %lu: %.600s", mm_id, what);
+}
+
 static void collect_step(struct layout *layout, int nth)
 {
 	struct story *story = layout->story;
@@ -149,14 +178,18 @@ static void collect_step(struct layout *layout, int nth)
 	char text[STORY_TEXT_MAX];
 
 	story_describe_step(story, nth, text); /* numbers objects, hence always */
+	if (told->place.has_addr && !told->place.is_table)
+		say_which_mm(layout, told->place.mm_id, text);
 	if (told->matters && !is_told_by_changes(story, nth))
 		add_line(layout, step->task, told->callers, step->site, text);
 	for (int i = 0; i < story->nr_events; i++) {
 		const struct told_event *event = &story->events[i];
 
-		if (event->step == (unsigned int)nth && event->matters &&
-		    story_describe_event(&event->event, text))
-			add_line(layout, step->task, event->callers, NULL, text);
+		if (event->step != (unsigned int)nth || !event->matters ||
+		    !story_describe_event(&event->event, text))
+			continue;
+		say_which_mm(layout, event->event.mm_id, text);
+		add_line(layout, step->task, event->callers, NULL, text);
 	}
 	for (int i = 0; i < story->nr_changes; i++) {
 		const struct told_change *change = &story->changes[i];
@@ -164,6 +197,7 @@ static void collect_step(struct layout *layout, int nth)
 		if (change->step != (unsigned int)nth || !is_worth_a_line(change))
 			continue;
 		story_describe_change(change, text);
+		say_which_mm(layout, change->is ? change->after.mm_id : change->before.mm_id, text);
 		add_line(layout, step->task, told->callers, step->site, text);
 	}
 }
@@ -228,6 +262,7 @@ static bool collect_lines(struct layout *layout)
 	struct story *story = layout->story;
 
 	objects_clear(&story->objects);
+	layout->many_mms = has_many_mms(story);
 	for (int i = 0; i < story->nr_steps; i++)
 		collect_step(layout, i);
 	collect_finding(layout);

@@ -13,67 +13,40 @@
 
 /* In Linux (2.6.34 or 6.12) under this name, and more than the wrapper of a lock. */
 static const char *const linux_functions[] = {
+	/* clang-format off */
 	/* exec */
-	"begin_new_exec",
-	"bprm_mm_init",
-	"copy_strings",
-	"create_elf_tables",
-	"load_elf_binary",
-	"load_script",
-	"setup_arg_pages",
-	"shift_arg_pages",
+	"begin_new_exec", "bprm_mm_init", "copy_strings", "create_elf_tables",
+	"load_elf_binary", "load_script", "setup_arg_pages", "shift_arg_pages",
 	/* address spaces */
-	"do_mmap",
-	"do_munmap",
-	"exit_mmap",
-	"expand_stack",
-	"free_pgd_range",
-	"mmap_region",
-	"move_page_tables",
-	"mprotect_fixup",
-	"change_pte_range",
-	"unmap_page_range",
-	"vma_expand",
-	"vma_merge",
-	"vma_shrink",
-	"vma_split",
+	"change_pte_range", "do_mmap", "do_mremap", "do_munmap", "exit_mmap", "expand_stack",
+	"free_pgd_range", "mlock_fixup", "mmap_region", "move_page_tables", "mprotect_fixup",
+	"unmap_page_range", "vma_expand", "vma_merge", "vma_shrink", "vma_split",
 	"zap_pte_range",
+	/* fork and pins */
+	"copy_page_range", "copy_present_pte", "copy_pte_range", "dup_mm", "dup_mmap",
+	"get_user_pages", "get_user_pages_fast", "try_grab_folio_fast",
 	/* reverse mapping */
-	"anon_vma_clone",
-	"anon_vma_fork",
-	"anon_vma_prepare",
-	"folio_get_anon_vma",
-	"put_anon_vma",
-	"remove_migration_pte",
-	"remove_migration_ptes",
-	"try_to_migrate",
-	"try_to_migrate_one",
-	"unlink_anon_vmas",
+	"anon_vma_clone", "anon_vma_fork", "anon_vma_prepare", "folio_get_anon_vma",
+	"put_anon_vma", "remove_migration_pte", "remove_migration_ptes", "try_to_migrate",
+	"try_to_migrate_one", "unlink_anon_vmas",
 	/* faults */
-	"copy_from_user",
-	"copy_to_user",
-	"do_anonymous_page",
-	"do_cow_fault",
-	"do_swap_page",
-	"do_wp_page",
-	"migration_entry_wait",
-	"pte_alloc",
+	"copy_from_user", "copy_to_user", "do_anonymous_page", "do_cow_fault", "do_swap_page",
+	"do_wp_page", "migration_entry_wait", "pte_alloc",
 	/* migration, page cache, translations */
-	"flush_tlb_batched_pending",
-	"flush_tlb_range",
-	"folio_isolate_lru",
-	"migrate_folio_unmap",
-	"migrate_pages",
-	"migrate_pages_batch",
-	"tlb_finish_mmu",
+	"flush_tlb_batched_pending", "flush_tlb_range", "folio_isolate_lru",
+	"migrate_folio_unmap", "migrate_pages", "migrate_pages_batch", "tlb_finish_mmu",
+	/* clang-format on */
 };
 
 /* Wrappers of verbs, and what merely reports. */
 static const char *const trivial[] = {
-	"explored_", "spin_",	"mutex_", "rwsem_",  "down_",	  "up_",	"bit_",
-	"atomic_",   "rcu_",	"pte_",	  "ptep_",   "set_pte",	  "lock_",	"unlock_",
-	"point",     "word_",	"read_",  "write_",  "trylock_",  "wait_event", "folio_lock",
-	"folio_un",  "folio_t", "list_",  "machine", "pte_event", "note_event", "report_",
+	/* clang-format off */
+	"explored_", "spin_", "mutex_", "rwsem_", "down_", "up_", "bit_", "atomic_", "rcu_",
+	"pte_", "ptep_", "set_pte", "lock_", "unlock_", "point", "word_", "read_", "write_",
+	"trylock_", "wait_event", "folio_lock", "folio_un", "folio_t", "list_", "machine",
+	"pte_event", "note_event", "report_", "folio_get", "folio_put", "folio_ref", "__tsan",
+	"slow_", "watch",
+	/* clang-format on */
 };
 
 #define NAMES_MAX 64

@@ -25,6 +25,7 @@ static void find_held_bits(struct story *story);
 static void find_changes(struct story *story);
 static void find_events(struct story *story);
 static void join_changes(struct story *story);
+static void find_last_step(struct story *story);
 
 void story_find_what_matters(struct story *story)
 {
@@ -35,8 +36,7 @@ void story_find_what_matters(struct story *story)
 	find_events(story);
 	find_racing_steps(story);
 	find_held_bits(story);
-	if (story->nr_steps)
-		story->steps[story->nr_steps - 1].matters = true;
+	find_last_step(story);
 }
 
 /* ---- What it is about --------------------------------------------------------------------------------- */
@@ -179,6 +179,18 @@ static void add_shared_frames(struct story *story)
 	}
 }
 
+/* Not even that: whatever entries changed. */
+static void add_changed_pages(struct story *story)
+{
+	for (int i = 0; i < story->nr_changes; i++) {
+		const struct told_change *change = &story->changes[i];
+		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+
+		if (sight->kind == GW_SIGHT_PTE)
+			add_page(story, sight->mm_id, sight->addr);
+	}
+}
+
 static void find_subject(struct story *story)
 {
 	take_from_words(story, story->outcome.message);
@@ -187,6 +199,8 @@ static void find_subject(struct story *story)
 	if (!story->subject.nr_frames && !story->subject.nr_pages)
 		add_shared_frames(story);
 	add_pages_of_frames(story);
+	if (!story->subject.nr_pages)
+		add_changed_pages(story);
 	add_frames_of_pages(story);
 }
 
@@ -292,6 +306,8 @@ static bool step_is_about_subject(const struct story *story, int nth)
 
 	if (place->shared_by_all || place->is_table || !story_step(story, nth)->object)
 		return false;
+	if (place->tlb_of >= 0 && story_step(story, nth)->kind != EXPLORED_LOCK)
+		return false; /* whether it is empty: what is in it is told */
 	if (place->frame >= 0)
 		return story_is_about_frame(story, place->frame);
 	if (place->has_addr)
@@ -397,4 +413,17 @@ static void find_held_bits(struct story *story)
 		else if (bit && (step->kind == EXPLORED_WRITE || step->kind == EXPLORED_MODIFY))
 			told->matters &= ((told->before ^ told->after) >> (bit - 1) & 1) != 0;
 	}
+}
+
+/* What a task ran into has to do with its last step, unless that merely let go of something. */
+static void find_last_step(struct story *story)
+{
+	const struct explored_step *step;
+
+	if (!story->nr_steps || story->outcome.end != EXPLORED_FOUND)
+		return;
+	step = story_step(story, story->nr_steps - 1);
+	if (step->kind != EXPLORED_UNLOCK && step->kind != EXPLORED_READ_UNLOCK &&
+	    step->kind != EXPLORED_WRITE_UNLOCK && step->kind != EXPLORED_BIT_UNLOCK)
+		story->steps[story->nr_steps - 1].matters = true;
 }

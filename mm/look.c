@@ -207,9 +207,10 @@ static const char *field_at(const struct field *fields, size_t nr, size_t offset
 }
 
 static const struct field mm_fields[] = {
-	FIELD(mm, refcount),	    FIELD(mm, count),	  FIELD(mm, mmap_lock),
-	FIELD(mm, page_table_lock), FIELD(mm, vmas),	  FIELD(mm, rss_anon),
-	FIELD(mm, rss_file),	    FIELD(mm, nr_tables), FIELD(mm, tlb_flush_batched),
+	FIELD(mm, refcount),	      FIELD(mm, count),	    FIELD(mm, mmap_lock),
+	FIELD(mm, page_table_lock),   FIELD(mm, vmas),	    FIELD(mm, rss_anon),
+	FIELD(mm, rss_file),	      FIELD(mm, nr_tables), FIELD(mm, tlb_flush_batched),
+	FIELD(mm, write_protect_seq),
 };
 
 static const struct field vma_fields[] = {
