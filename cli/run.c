@@ -49,10 +49,13 @@ enum {
 	OPT_STRACE,
 	OPT_ERROR_EXITCODE,
 	OPT_SEED,
+	OPT_OVERCOMMIT,
 };
 
 static const struct argp_option options[] = {
 	{ "memory", OPT_MEMORY, "SIZE", 0, "Memory of the machine (default 1G)", 0 },
+	{ "overcommit", OPT_OVERCOMMIT, "MODE", 0,
+	  "vm.overcommit_memory of the machine: 0, 1 or 2 (default 0)", 0 },
 	{ "migrate", OPT_MIGRATE, "off|storm|RATE", 0,
 	  "Move pages while the program runs: never, all of them all the time, or RATE pages a "
 	  "second (default off)",
@@ -114,6 +117,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		command->options.memory =
 			value_size(state, "--memory", arg, MEMORY_MIN, MEMORY_MAX) &
 			~(GW_PAGE_SIZE - 1);
+		return 0;
+	case OPT_OVERCOMMIT:
+		command->options.overcommit = (int)value_count(state, "--overcommit", arg, 0, 2);
 		return 0;
 	case OPT_NUMA:
 		argp_error(state, "--numa=%s: not yet; the machine has one node", arg);

@@ -168,7 +168,8 @@ static void setup_machine(void *arg)
 		.nr_nodes = 1,
 		.task_size = scenario->task_size ? scenario->task_size : DEFAULT_TASK_SIZE,
 		.mmap_min_addr = MMAP_MIN_ADDR,
-		.overcommit_memory = 1, /* a stack may be larger than a small machine */
+		/* Always, if nothing is said: a stack may be larger than a small machine. */
+		.overcommit_memory = scenario->overcommit ? scenario->overcommit - 1 : 1,
 		.migrate_passes = engine->bound.migrate_passes,
 		.migrate_batch = engine->bound.migrate_batch,
 		.seed = scenario->seed,

@@ -48,6 +48,7 @@ struct gw_scenario {
 	int nr_cpus;
 	unsigned long task_size;
 	int migrate_passes, migrate_batch;
+	int overcommit; /* vm.overcommit_memory, plus 1; 0: always */
 	uint64_t seed;
 	unsigned int step_bound;
 	bool no_poison;	      /* freed frames keep what was in them */

@@ -21,6 +21,7 @@
 
 struct text_world {
 	struct mm *mms[PROCESSES_MAX];
+	struct gw_limits limits[PROCESSES_MAX];
 	struct gw_exec execs[PROCESSES_MAX];
 	struct mapping *files[FILES_MAX];
 	struct mapping *program;
@@ -179,10 +180,10 @@ static unsigned long start_brk_of(const struct world *world, const struct operat
 	return info.start_brk;
 }
 
-static unsigned long address_of(const struct world *world, const struct operation *op)
+static unsigned long value_of_address(const struct world *world, const struct operation *op,
+				      const struct address *address)
 {
 	const struct text_world *state = world->data;
-	const struct address *address = &op->address;
 	unsigned long base = 0;
 
 	switch (address->base) {
@@ -202,6 +203,11 @@ static unsigned long address_of(const struct world *world, const struct operatio
 		break;
 	}
 	return base + address->offset;
+}
+
+static unsigned long address_of(const struct world *world, const struct operation *op)
+{
+	return value_of_address(world, op, &op->address);
 }
 
 static int open_program(void *host, const char *path, struct mapping **mapping)
@@ -228,7 +234,7 @@ static struct ending run_exec(struct world *world, const struct operation *op)
 		.argc = op->argc,
 		.open = open_program,
 		.host = world,
-		.limits = limits,
+		.limits = state->limits[op->process],
 		.platform = "x86_64",
 		.randomize = op->randomize,
 	};
@@ -257,6 +263,55 @@ static struct ending run_mmap(struct world *world, const struct operation *op)
 	if (addr >= 0 && op->label >= 0)
 		state->labels[op->label] = (unsigned long)addr;
 	return ended(addr);
+}
+
+static struct ending run_mremap(struct world *world, const struct operation *op)
+{
+	struct text_world *state = world->data;
+	long addr = world->core->mremap(state->mms[op->process], address_of(world, op), op->len,
+					op->new_len, (unsigned long)op->flags,
+					value_of_address(world, op, &op->to));
+
+	if (addr >= 0 && op->label >= 0)
+		state->labels[op->label] = (unsigned long)addr;
+	return ended(addr);
+}
+
+/* What is said of a range, or of all. */
+static struct ending run_say(struct world *world, const struct operation *op)
+{
+	const struct gw_core *core = world->core;
+	struct text_world *state = world->data;
+	struct mm *mm = state->mms[op->process];
+
+	switch ((int)op->code) {
+	case OP_MADVISE:
+		return ended(core->madvise(mm, address_of(world, op), op->len, op->advice));
+	case OP_MLOCK:
+		return ended(core->mlock(mm, address_of(world, op), op->len, op->flags));
+	case OP_MUNLOCK:
+		return ended(core->munlock(mm, address_of(world, op), op->len));
+	case OP_MLOCKALL:
+		return ended(core->mlockall(mm, op->flags));
+	case OP_MUNLOCKALL:
+		return ended(core->munlockall(mm));
+	case OP_MSYNC:
+		return ended(core->msync(mm, address_of(world, op), op->len, op->flags));
+	default:
+		return ended(core->mincore(mm, address_of(world, op), op->len,
+					   value_of_address(world, op, &op->to)));
+	}
+}
+
+static struct ending run_limit(struct world *world, const struct operation *op)
+{
+	struct text_world *state = world->data;
+	struct gw_limits *now = &state->limits[op->process];
+	uint64_t *const values[] = { &now->as, &now->data, &now->stack, &now->memlock };
+
+	*values[op->limit] = op->value;
+	world->core->mm_set_limits(state->mms[op->process], now);
+	return ended(0);
 }
 
 static struct ending run_migrate(struct world *world, const struct operation *op)
@@ -413,10 +468,19 @@ static struct ending (*const runners[])(struct world *world, const struct operat
 	[OP_FAULT] = run_access,
 	[OP_FORK] = run_fork,
 	[OP_FREE_FRAMES] = run_look,
+	[OP_LIMIT] = run_limit,
 	[OP_LOAD] = run_access,
+	[OP_MADVISE] = run_say,
 	[OP_MIGRATE] = run_migrate,
+	[OP_MINCORE] = run_say,
+	[OP_MLOCKALL] = run_say,
+	[OP_MLOCK] = run_say,
 	[OP_MMAP] = run_mmap,
 	[OP_MPROTECT] = run_change,
+	[OP_MREMAP] = run_mremap,
+	[OP_MSYNC] = run_say,
+	[OP_MUNLOCKALL] = run_say,
+	[OP_MUNLOCK] = run_say,
 	[OP_MUNMAP] = run_change,
 	[OP_PIN] = run_pin,
 	[OP_RSS] = run_look,
@@ -468,6 +532,7 @@ static void make_processes(struct world *world)
 	for (int i = 0; i < text->nr_processes; i++) {
 		int err;
 
+		state->limits[i] = limits;
 		if (text->processes[i].not_yet)
 			continue;
 		err = world->core->mm_create(world->machine, &limits, &state->mms[i]);

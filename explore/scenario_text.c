@@ -307,6 +307,156 @@ static bool parse_range(struct reader *reader, struct operation *op)
 	return parse_address(reader, op) && parse_length(reader, op);
 }
 
+/* Words that are bits of op->flags, in any order. */
+struct flag_word {
+	const char *word;
+	int flag;
+};
+
+static bool parse_flags(struct reader *reader, struct operation *op, const struct flag_word *words,
+			size_t nr, const char *what)
+{
+	while (!at_end(reader) && !word_is(reader->next, "->")) {
+		size_t i = 0;
+
+		while (i < nr && !accept(reader, words[i].word))
+			i++;
+		if (i == nr)
+			return reject_next(reader, what);
+		op->flags |= words[i].flag;
+	}
+	return true;
+}
+
+/* A second address, which has a place of its own. */
+static bool parse_to(struct reader *reader, struct operation *op)
+{
+	struct address first = op->address;
+	bool right = parse_address(reader, op);
+
+	op->to = op->address;
+	op->address = first;
+	return right;
+}
+
+static bool parse_new_length(struct reader *reader, struct operation *op)
+{
+	uint64_t number;
+
+	if (!parse_number(reader, "the new length in bytes", 0, UINT64_MAX, &number))
+		return false;
+	op->new_len = number;
+	return true;
+}
+
+static bool parse_mremap_option(struct reader *reader, struct operation *op)
+{
+	if (accept(reader, "maymove")) {
+		op->flags |= MREMAP_MAYMOVE;
+		return true;
+	}
+	if (accept(reader, "fixed")) {
+		op->flags |= MREMAP_MAYMOVE | MREMAP_FIXED;
+		return parse_to(reader, op);
+	}
+	if (accept(reader, "dontunmap")) {
+		op->flags |= MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
+		return true;
+	}
+	return reject_next(reader, "maymove, fixed, dontunmap, '->' or the end of the line");
+}
+
+static bool parse_mremap(struct reader *reader, struct operation *op)
+{
+	if (!parse_range(reader, op) || !parse_new_length(reader, op))
+		return false;
+	while (!at_end(reader) && !word_is(reader->next, "->"))
+		if (!parse_mremap_option(reader, op))
+			return false;
+	return true;
+}
+
+static bool parse_madvise(struct reader *reader, struct operation *op)
+{
+	static const struct flag_word advices[] = {
+		{ "normal", MADV_NORMAL },
+		{ "random", MADV_RANDOM },
+		{ "sequential", MADV_SEQUENTIAL },
+		{ "willneed", MADV_WILLNEED },
+		{ "dontneed", MADV_DONTNEED },
+		{ "dontneed_locked", 24 },
+		{ "free", MADV_FREE },
+		{ "remove", MADV_REMOVE },
+		{ "dontfork", MADV_DONTFORK },
+		{ "dofork", MADV_DOFORK },
+		{ "wipeonfork", MADV_WIPEONFORK },
+		{ "keeponfork", MADV_KEEPONFORK },
+		{ "dontdump", MADV_DONTDUMP },
+		{ "dodump", MADV_DODUMP },
+		{ "cold", 20 },
+		{ "pageout", 21 },
+		{ "populate_read", 22 },
+		{ "populate_write", 23 },
+	};
+
+	if (!parse_range(reader, op))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(advices); i++) {
+		if (!accept(reader, advices[i].word))
+			continue;
+		op->advice = advices[i].flag;
+		return true;
+	}
+	return reject_next(reader, "advice, such as dontneed or populate_write");
+}
+
+static bool parse_mincore(struct reader *reader, struct operation *op)
+{
+	return parse_range(reader, op) && parse_to(reader, op);
+}
+
+static bool parse_mlock(struct reader *reader, struct operation *op)
+{
+	static const struct flag_word words[] = { { "onfault", MLOCK_ONFAULT } };
+
+	return parse_range(reader, op) && parse_flags(reader, op, words, ARRAY_SIZE(words),
+						      "onfault, '->' or the end of the line");
+}
+
+static bool parse_mlockall(struct reader *reader, struct operation *op)
+{
+	static const struct flag_word words[] = { { "current", MCL_CURRENT },
+						  { "future", MCL_FUTURE },
+						  { "onfault", MCL_ONFAULT } };
+
+	return parse_flags(reader, op, words, ARRAY_SIZE(words),
+			   "current, future, onfault, '->' or the end of the line");
+}
+
+static bool parse_msync(struct reader *reader, struct operation *op)
+{
+	static const struct flag_word words[] = { { "async", MS_ASYNC },
+						  { "sync", MS_SYNC },
+						  { "invalidate", MS_INVALIDATE } };
+
+	return parse_range(reader, op) &&
+	       parse_flags(reader, op, words, ARRAY_SIZE(words),
+			   "async, sync, invalidate, '->' or the end of the line");
+}
+
+static const char *const limit_words[] = { "as", "data", "stack", "memlock" };
+
+static bool parse_limit(struct reader *reader, struct operation *op)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limit_words); i++) {
+		if (!accept(reader, limit_words[i]))
+			continue;
+		op->limit = (int)i;
+		return parse_number(reader, "bytes", 0, UINT64_MAX, &op->value);
+	}
+	return reject_next(reader, "as, data, stack or memlock");
+}
+
 static bool parse_mprotect(struct reader *reader, struct operation *op)
 {
 	return parse_range(reader, op) && parse_permissions(reader, op, 3);
@@ -378,11 +528,15 @@ static bool parse_mmap_option(struct reader *reader, struct operation *op)
 	}
 	if (accept(reader, "growsdown"))
 		op->map_flags |= MAP_GROWSDOWN;
+	else if (accept(reader, "locked"))
+		op->map_flags |= MAP_LOCKED;
 	else if (accept(reader, "noreserve"))
 		op->map_flags |= MAP_NORESERVE;
+	else if (accept(reader, "populate"))
+		op->map_flags |= MAP_POPULATE;
 	else
-		return reject_next(reader, "file, at, fixed, noreplace, growsdown, noreserve, '->' "
-					   "or the end of the line");
+		return reject_next(reader, "file, at, fixed, noreplace, growsdown, locked, "
+					   "noreserve, populate, '->' or the end of the line");
 	return true;
 }
 
@@ -560,9 +714,18 @@ static bool (*const parsers[])(struct reader *reader, struct operation *op) = {
 	[OP_FORK] = parse_fork,
 	[OP_FREE_FRAMES] = parse_nothing,
 	[OP_LOAD] = parse_address,
+	[OP_LIMIT] = parse_limit,
+	[OP_MADVISE] = parse_madvise,
 	[OP_MIGRATE] = parse_migrate,
+	[OP_MINCORE] = parse_mincore,
+	[OP_MLOCK] = parse_mlock,
+	[OP_MLOCKALL] = parse_mlockall,
 	[OP_MMAP] = parse_mmap,
 	[OP_MPROTECT] = parse_mprotect,
+	[OP_MREMAP] = parse_mremap,
+	[OP_MSYNC] = parse_msync,
+	[OP_MUNLOCK] = parse_range,
+	[OP_MUNLOCKALL] = parse_nothing,
 	[OP_MUNMAP] = parse_range,
 	[OP_PIN] = parse_pin,
 	[OP_RSS] = parse_nothing,
@@ -664,9 +827,8 @@ static bool parse_ending(struct reader *reader, struct operation *op)
 static bool reject_operation(struct reader *reader)
 {
 	static const char *const missing[] = {
-		"clone",  "madvise", "mbind",	 "mincore",	"mlock", "mlockall", "move_pages",
-		"mremap", "msync",   "munlock",	 "reclaim",	"swap",	 "swapin",   "swapoff",
-		"swapon", "swapout", "truncate", "userfaultfd", "vfork",
+		"clone",  "mbind",  "move_pages", "reclaim",  "swap",	    "swapin", "swapoff",
+		"swapon", "swapout", "truncate",   "userfaultfd", "vfork",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
@@ -775,9 +937,9 @@ static bool parse_label(struct reader *reader, struct operation *op)
 		return reject(reader, word, "the label '%.*s' is taken", (int)word->len, word->at);
 	if (word_is(word + 2, "pin"))
 		return parse_pin_name(reader, op);
-	if (!word_is(word + 2, "mmap")) {
+	if (!word_is(word + 2, "mmap") && !word_is(word + 2, "mremap")) {
 		reader->next += 2;
-		return reject_next(reader, "mmap, whose address gets the label, or pin");
+		return reject_next(reader, "mmap or mremap, whose address gets the label, or pin");
 	}
 	if (text->nr_labels == LABELS_MAX)
 		return reject(reader, word, "expected at most %d labels", LABELS_MAX);
@@ -921,6 +1083,12 @@ static bool parse_machine_value(struct reader *reader)
 		return parse_callbacks(reader);
 	if (accept(reader, "poison"))
 		return parse_poison(reader);
+	if (accept(reader, "overcommit")) {
+		if (!parse_number(reader, "overcommit", 0, 2, &number))
+			return false;
+		scenario->overcommit = (int)number + 1;
+		return true;
+	}
 	if (accept(reader, "seed"))
 		return parse_number(reader, "seed", 0, UINT64_MAX, &scenario->seed);
 	if (accept(reader, "frames")) {
@@ -946,7 +1114,7 @@ static bool parse_machine_value(struct reader *reader)
 	} else {
 		return reject_next(reader,
 				   "frames, cpus, task-size, migrate-passes, migrate-batch, "
-				   "seed, step-bound, poison or callbacks");
+				   "overcommit, seed, step-bound, poison or callbacks");
 	}
 	return true;
 }

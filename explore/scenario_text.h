@@ -37,12 +37,22 @@
 	X(FORK, "fork", AT_SETUP | AT_TASK, MAY_FAIL, "fork PROCESS")                              \
 	X(FREE_FRAMES, "free-frames", AT_EXPECT, HAS_VALUE, "free-frames")                         \
 	X(LOAD, "load", AT_ALL, MAY_FAULT | HAS_VALUE, "load ADDRESS")                             \
+	X(LIMIT, "limit", AT_ALL, 0, "limit as|data|stack|memlock BYTES")                          \
+	X(MADVISE, "madvise", AT_ALL, MAY_FAIL, "madvise ADDRESS LENGTH ADVICE")                   \
 	X(MIGRATE, "migrate", AT_ALL, MAY_FAIL | HAS_VALUE,                                        \
 	  "migrate all | migrate ADDRESS LENGTH, and async, sync-light or sync")                   \
+	X(MINCORE, "mincore", AT_ALL, MAY_FAIL, "mincore ADDRESS LENGTH VECTOR")                   \
+	X(MLOCK, "mlock", AT_ALL, MAY_FAIL, "mlock ADDRESS LENGTH [onfault]")                      \
+	X(MLOCKALL, "mlockall", AT_ALL, MAY_FAIL, "mlockall [current] [future] [onfault]")         \
 	X(MMAP, "mmap", AT_ALL, MAY_FAIL | HAS_VALUE,                                              \
 	  "[LABEL =] mmap LENGTH PERMISSIONS [file NAME [OFFSET]] [at|fixed|noreplace ADDRESS] "   \
-	  "[growsdown] [noreserve]")                                                               \
+	  "[growsdown] [locked] [noreserve] [populate]")                                           \
 	X(MPROTECT, "mprotect", AT_ALL, MAY_FAIL, "mprotect ADDRESS LENGTH PERMISSIONS")           \
+	X(MREMAP, "mremap", AT_ALL, MAY_FAIL | HAS_VALUE,                                          \
+	  "[LABEL =] mremap ADDRESS LENGTH NEW-LENGTH [maymove] [fixed ADDRESS] [dontunmap]")      \
+	X(MSYNC, "msync", AT_ALL, MAY_FAIL, "msync ADDRESS LENGTH [async] [sync] [invalidate]")    \
+	X(MUNLOCK, "munlock", AT_ALL, MAY_FAIL, "munlock ADDRESS LENGTH")                          \
+	X(MUNLOCKALL, "munlockall", AT_ALL, MAY_FAIL, "munlockall")                                \
 	X(MUNMAP, "munmap", AT_ALL, MAY_FAIL, "munmap ADDRESS LENGTH")                             \
 	X(PIN, "pin", AT_ALL, MAY_FAIL, "PIN = pin ADDRESS read|write [reference] [fast] [force]") \
 	X(RSS, "rss", AT_EXPECT, HAS_VALUE, "rss")                                                 \
@@ -86,7 +96,8 @@ struct operation {
 	const char *words; /* as written, for messages */
 
 	struct address address;
-	unsigned long len; /* bytes */
+	struct address to; /* mremap: the new place; mincore: the vector */
+	unsigned long len, new_len; /* bytes */
 	uint64_t value;
 	int prot, map_flags, file, label; /* -1: no file, no label */
 	int child;			  /* of fork: a process */
@@ -97,7 +108,9 @@ struct operation {
 	enum gw_access access;
 	enum gw_migrate_mode mode;
 	enum gw_counter counter;
-	bool everything; /* migrate all */
+	int advice, flags; /* MADV_; of the call */
+	int limit;	   /* its place among limit_words[] */
+	bool everything;   /* migrate all */
 	bool randomize;
 	const char *argv[ARGS_MAX];
 	int argc;

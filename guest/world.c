@@ -111,6 +111,7 @@ static int create_machine(struct world *world)
 		.nr_nodes = 1,
 		.task_size = GUEST_TOP,
 		.mmap_min_addr = GUEST_LOW,
+		.overcommit_memory = world->options.overcommit,
 		.seed = world->options.seed,
 		.guards_off = world->options.guards_off,
 		.poison = world->options.check,

@@ -108,7 +108,7 @@ static int dup_vma(struct mm *child, struct vma *old)
 	struct vma *new;
 	int err = -ENOMEM;
 
-	if ((old->flags & VM_SHARED) && vma_is_anon(old))
+	if ((old->flags & VM_MAYSHARE) && vma_is_anon(old))
 		return -ENOSYS;
 	new = vma_alloc(child);
 	if (!new)

@@ -109,6 +109,7 @@ refuses 125 '--memory=999999999T: must be from' run --memory=999999999T -- true
 refuses 125 '--migrate=fast: write off, storm, or a number' run --migrate=fast -- true
 refuses 125 '--migrate=0: must be from' run --migrate=0 -- true
 refuses 125 '--migrate=12x: not a number' run --migrate=12x -- true
+refuses 125 '--overcommit=3: must be from' run --overcommit=3 -- true
 refuses 125 '--numa=1G: not yet' run --numa=1G -- true
 refuses 125 '--error-exitcode=0: must be from' run --error-exitcode=0 -- true
 refuses 125 '--error-exitcode=256: must be from' run --error-exitcode=256 -- true
@@ -146,6 +147,15 @@ exits 1 "$busybox" false
 exits 7 busybox sh -c 'exit 7'
 exits 143 busybox sh -c 'kill -TERM $$'
 exits 137 busybox sh -c 'kill -KILL $$'
+
+# What is asked for in one piece, of 64 MiB: 40 MiB are too much for half of it, 100 MiB for all.
+for case in 0:40:0 0:100:1 1:100:0 2:24:0 2:40:1; do
+	mode=${case%%:*} rest=${case#*:}
+	try run --memory=64M --overcommit="$mode" -- \
+		busybox dd if=/dev/zero of=/dev/null bs="${rest%:*}M" count=0
+	[ "$status" = "${case##*:}" ]
+	result "overcommit mode $mode and ${rest%:*} MiB of 64"
+done
 
 try run --memory=64M --check -- busybox echo --memory=1 -- --check
 [ ! -s "$dir/err" ] && expect 0 out '^--memory=1 -- --check$'
