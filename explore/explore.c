@@ -261,7 +261,7 @@ static bool must_watch(const struct exploration *e)
 
 	if (e->strategy->stats)
 		e->strategy->stats(e->state, &stats);
-	return stats.sampled <= nth || nth % WATCHED_SAMPLES == 0;
+	return stats.sampled <= nth || nth % WATCHED_SAMPLES == 0 || e->verdict->nr_promoted;
 }
 
 /* What was found where nobody looked may have begun with a race, or with freed memory. */

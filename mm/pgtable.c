@@ -395,7 +395,7 @@ static __unwatched void visit_level(struct visit *visit, pte_t *entries, int shi
 		unsigned long first = base + ((unsigned long)i << shift);
 		pte_t *child;
 
-		if (pte_none(entries[i]))
+		if (!entries[i].v)
 			continue;
 		child = table_entries(visit->machine, entries[i]);
 		if (shift > PMD_SHIFT)

@@ -395,6 +395,7 @@ static __unwatched void count_links(const struct kmem_slab *slab, unsigned int *
 static __unwatched void check_slab(struct slab_check *check, const struct kmem_slab *slab, bool on_full)
 {
 	const struct kmem_cache *cache = check->cache;
+	bool poisons = cache_poisons(check->machine, cache);
 	unsigned int nr_in_use, nr_kept, nr_free;
 
 	count_links(slab, &nr_in_use, &nr_kept, &nr_free);
@@ -409,8 +410,7 @@ static __unwatched void check_slab(struct slab_check *check, const struct kmem_s
 	if (on_full != (nr_free == 0))
 		check->problem(check->arg, "a slab of %s with %u objects free is on the wrong list",
 			       cache->name, nr_free);
-	for (unsigned int i = 0; i < cache->slab_objects && cache_poisons(check->machine, cache);
-	     i++) {
+	for (unsigned int i = 0; poisons && i < cache->slab_objects; i++) {
 		if (slab->links[i] != LINK_IN_USE &&
 		    !block_is_filled(slab_object(slab, i), POISON_FREE, cache->size))
 			check->problem(check->arg, "a %s was written while it was free",

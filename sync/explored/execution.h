@@ -67,6 +67,7 @@ struct explored {
 	struct explored_finding finding;
 	jmp_buf *call; /* of explored_call() */
 
+	bool promotes;	     /* some plain accesses are steps: explored_promote() */
 	struct watch *watch; /* NULL: plain accesses are not looked at */
 	struct explored_rcu rcu;
 	struct task setup;

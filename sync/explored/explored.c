@@ -422,11 +422,11 @@ void explored_point(struct explored *x, struct explored_step step)
 	task->next = step;
 	task->frame = __builtin_frame_address(0);
 	if (likely(x->scheduling)) {
-		if (x->watch)
+		if (unlikely(x->promotes))
 			know_by_its_range(x, &task->next);
 		coroutine_park(&task->coroutine);
 		if (watch_current)
-			watch_step(x, watch_current, &step);
+			watch_step(x, watch_current, &task->next);
 		return;
 	}
 	if (!explored_enabled(x, task))

@@ -255,6 +255,7 @@ void watch_begin(struct watch *watch)
 	watch->nr_orders = 0;
 	watch->first_shared = watch->next_shared;
 	watch->racing.size = 0;
+	watch->x->promotes = watch->nr_promoted > 0;
 	for (unsigned int task = 0; task < watch->nr_tasks; task++) {
 		for (unsigned int of = 0; of < watch->nr_tasks; of++)
 			watch->clocks[task][of] = watch->latest;
@@ -290,9 +291,11 @@ static void set_epoch(struct watch *watch, unsigned int task)
 
 void watch_enter(struct watch *watch, unsigned int task)
 {
+	if (watch->off)
+		return;
 	watch->now = watch->clocks[task];
 	set_epoch(watch, task);
-	watch_current = watch->off ? NULL : watch;
+	watch_current = watch;
 }
 
 /* ---- What orders ------------------------------------------------------------------------------------- */
@@ -1084,24 +1087,35 @@ static void note_life(struct watch *watch, const struct life *life)
 	watch->lives[watch->nr_lives++] = *life;
 }
 
+/* Bits [@first, @first + @nr). */
+static void mark_bits(uint64_t *words, size_t first, size_t nr, bool set)
+{
+	while (nr) {
+		size_t part = min(nr, 64 - first % 64);
+		uint64_t mask = ~0ull >> (64 - part) << first % 64;
+
+		if (set)
+			words[first / 64] |= mask;
+		else
+			words[first / 64] &= ~mask;
+		first += part;
+		nr -= part;
+	}
+}
+
 static void mark_dead(struct watch *watch, size_t offset, size_t size, bool dead)
 {
-	for (size_t at = offset; at < offset + size; at += 8) {
-		struct watch_page *page = &watch->pages[at / PAGE_BYTES];
-		size_t bit = at % PAGE_BYTES / 8;
+	while (size) {
+		struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
+		size_t part = min(size, PAGE_BYTES - offset % PAGE_BYTES);
 
 		if (!page->changed) {
 			page->changed = true;
-			watch->changed[watch->nr_changed++] = (unsigned int)(at / PAGE_BYTES);
+			watch->changed[watch->nr_changed++] = (unsigned int)(offset / PAGE_BYTES);
 		}
-		if (bit == 0 && offset + size - at >= PAGE_BYTES) {
-			memset(page->dead, dead ? 0xff : 0, sizeof(page->dead));
-			at += PAGE_BYTES - 8;
-		} else if (dead) {
-			page->dead[bit / 64] |= 1ull << bit % 64;
-		} else {
-			page->dead[bit / 64] &= ~(1ull << bit % 64);
-		}
+		mark_bits(page->dead, offset % PAGE_BYTES / 8, part / 8, dead);
+		offset += part;
+		size -= part;
 	}
 }
 
@@ -1150,7 +1164,7 @@ void explored_memory_taken_back(const void *at, size_t size)
 	access_range(at, size, PLAIN_WRITE, site);
 	note_life(watch, &life);
 	mark_dead(watch, life.offset, size, true);
-	for (size_t offset = life.offset, end = offset + size; offset < end;) {
+	for (size_t offset = life.offset, end = offset + size; watch_current && offset < end;) {
 		size_t part = min(end - offset, PAGE_BYTES - offset % PAGE_BYTES);
 
 		forget_cells(watch, offset, part);
@@ -1344,32 +1358,37 @@ quick(struct watch *watch, size_t offset, size_t size, enum access access, const
 	return true;
 }
 
-static inline __attribute__((always_inline)) void access_word(const void *at, size_t size,
-							      enum access access, const void *site)
+/* Out of line, so that an access that nobody looks at costs a call and a test. */
+static inline __attribute__((always_inline)) void access_word(struct watch *watch, const void *at,
+							      size_t size, enum access access,
+							      const void *site)
 {
-	struct watch *watch = watch_current;
-	size_t offset;
+	size_t offset = (uintptr_t)at - watch->base;
 
-	if (likely(!watch))
-		return;
-	offset = (uintptr_t)at - watch->base;
 	if (offset >= watch->size || likely(seen(watch, offset, size, access)) ||
 	    likely(quick(watch, offset, size, access, site)))
 		return;
 	slow_access(watch, offset, size, access, site);
 }
 
+#define CALLBACK(what, size, access)                                                               \
+	static __attribute__((noinline)) void watched_##what##size(                                \
+		struct watch *watch, const void *at, const void *site)                             \
+	{                                                                                          \
+		access_word(watch, at, size, access, site);                                        \
+	}                                                                                          \
+	void __tsan_##what##size(void *at);                                                        \
+	void __tsan_##what##size(void *at)                                                         \
+	{                                                                                          \
+		struct watch *watch = watch_current;                                               \
+                                                                                                   \
+		if (unlikely(watch))                                                               \
+			watched_##what##size(watch, at, __builtin_return_address(0));              \
+	}
+
 #define CALLBACKS(size)                                                                            \
-	void __tsan_read##size(void *at);                                                          \
-	void __tsan_read##size(void *at)                                                           \
-	{                                                                                          \
-		access_word(at, size, PLAIN_READ, __builtin_return_address(0));                    \
-	}                                                                                          \
-	void __tsan_write##size(void *at);                                                         \
-	void __tsan_write##size(void *at)                                                          \
-	{                                                                                          \
-		access_word(at, size, PLAIN_WRITE, __builtin_return_address(0));                   \
-	}                                                                                          \
+	CALLBACK(read, size, PLAIN_READ)                                                           \
+	CALLBACK(write, size, PLAIN_WRITE)                                                         \
 	void __tsan_unaligned_read##size(void *at);                                                \
 	void __tsan_unaligned_read##size(void *at)                                                 \
 	{                                                                                          \
