@@ -639,13 +639,44 @@ static void split(struct watch *watch, struct cell *cell)
 	cell->read = cell->write = cell->marked_read = 0; /* so that no quick look ends here */
 }
 
+/* Everything that came before is ordered, and is so by a look at one clock. */
+static inline __attribute__((always_inline)) bool
+plainly_ordered(const struct watch *watch, const struct cell *cell, enum access access)
+{
+	if (cell->bytes || !ordered(watch, cell->write))
+		return false;
+	if (!writes(access))
+		return true;
+	return !((cell->read | cell->marked_read) & EPOCH_SHARED) && ordered(watch, cell->read) &&
+	       ordered(watch, cell->marked_read);
+}
+
+static inline __attribute__((always_inline)) void
+note_quickly(struct watch *watch, struct cell *cell, enum access access, int32_t site)
+{
+	if (writes(access)) {
+		cell->write = watch->epoch;
+		cell->write_site = site;
+		cell->read = cell->marked_read = 0;
+	} else if (likely(!(cell->read & EPOCH_SHARED) && ordered(watch, cell->read))) {
+		cell->read = watch->epoch;
+		cell->read_site = site;
+	} else {
+		note_read(watch, &cell->read, &cell->read_site, site);
+	}
+}
+
 /* The part of the access in one granule. */
 static void access_granule(struct watch *watch, size_t offset, size_t size, enum access access,
 			   struct access_report *report)
 {
 	struct cell *cell = &watch->cells[offset / GRANULE];
 
-	if (likely(size == GRANULE && !cell->bytes)) {
+	if (likely(size == GRANULE && !marked(access) && plainly_ordered(watch, cell, access))) {
+		note_quickly(watch, cell, access, report->site);
+		return;
+	}
+	if (size == GRANULE && !cell->bytes) {
 		check_and_note(watch, cell, access, report);
 		return;
 	}
@@ -1309,33 +1340,6 @@ static inline __attribute__((always_inline)) bool seen(const struct watch *watch
 		all &= cell[i].write == watch->epoch ||
 		       (!writes(access) && cell[i].read == watch->epoch);
 	return all;
-}
-
-/* Everything that came before is ordered, and is so by a look at one clock. */
-static inline __attribute__((always_inline)) bool
-plainly_ordered(const struct watch *watch, const struct cell *cell, enum access access)
-{
-	if (cell->bytes || !ordered(watch, cell->write))
-		return false;
-	if (!writes(access))
-		return true;
-	return !((cell->read | cell->marked_read) & EPOCH_SHARED) && ordered(watch, cell->read) &&
-	       ordered(watch, cell->marked_read);
-}
-
-static inline __attribute__((always_inline)) void
-note_quickly(struct watch *watch, struct cell *cell, enum access access, int32_t site)
-{
-	if (writes(access)) {
-		cell->write = watch->epoch;
-		cell->write_site = site;
-		cell->read = cell->marked_read = 0;
-	} else if (likely(!(cell->read & EPOCH_SHARED) && ordered(watch, cell->read))) {
-		cell->read = watch->epoch;
-		cell->read_site = site;
-	} else {
-		note_read(watch, &cell->read, &cell->read_site, site);
-	}
 }
 
 /* The rest of most.  => false: look closely */
