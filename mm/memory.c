@@ -193,4 +193,6 @@ void change_protection(struct vma *vma, unsigned long start, unsigned long end)
 		flush_tlb_range(vma->mm, start, end, GW_TLB_UNMAP);
 	else if (change.lost_write)
 		flush_tlb_range(vma->mm, start, end, GW_TLB_PROTECT);
+	if (change.lost_more || change.lost_write)
+		tlb_assert_flushed(vma->mm, start, end, vma->flags);
 }

@@ -177,6 +177,7 @@ void do_munmap_reserved(struct vma_munmap *munmap)
 	vma_munmap_commit(munmap);
 	free_tables(&tlb, munmap);
 	tlb_finish_mmu(&tlb);
+	tlb_assert_flushed(munmap->mm, munmap->start, munmap->end, 0);
 	report_munmap(munmap);
 }
 

@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "machine.h"
 #include "mm.h"
+#include "vma.h"
 
 /* ---- Flushing -------------------------------------------------------------------------------------- */
 
@@ -262,9 +263,45 @@ const struct gw_tlb_ops tlb_model_ops = {
 	.mm_exit = model_mm_exit,
 };
 
+/* Looking through every TLB is for machines that look for errors. */
+static bool checks_translations(const struct machine *machine)
+{
+	return machine->tlb_ops == &tlb_model_ops && machine->poison;
+}
+
+static bool may_more_than(const struct tlb_entry *entry, unsigned long flags)
+{
+	return !(flags & VM_ACCESS_FLAGS) || (entry->write && !(flags & VM_WRITE)) ||
+	       (entry->exec && !(flags & VM_EXEC));
+}
+
+void tlb_assert_flushed(struct mm *mm, unsigned long start, unsigned long end, unsigned long flags)
+{
+	struct machine *machine = mm->machine;
+
+	if (!checks_translations(machine))
+		return;
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
+		struct tlb *tlb = &machine->tlbs[cpu];
+
+		if (model_empty(tlb))
+			continue;
+		spin_lock(&tlb->lock);
+		for (int i = 0; i < TLB_ENTRIES; i++) {
+			const struct tlb_entry *entry = &tlb->entries[i];
+
+			ASSERT_MSG(entry->mm != mm || entry->addr < start || entry->addr >= end ||
+					   !may_more_than(entry, flags),
+				   "CPU %d may still do more at %lx than is allowed from now on", cpu,
+				   entry->addr);
+		}
+		spin_unlock(&tlb->lock);
+	}
+}
+
 void tlb_assert_unused(struct machine *machine, unsigned long pfn)
 {
-	if (machine->tlb_ops != &tlb_model_ops || !machine->poison)
+	if (!checks_translations(machine))
 		return;
 	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
 		struct tlb *tlb = &machine->tlbs[cpu];

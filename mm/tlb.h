@@ -75,6 +75,13 @@ void tlb_model_init(struct machine *machine);
 /* The frame is being freed: panic if any CPU could still use a translation to it. */
 void tlb_assert_unused(struct machine *machine, unsigned long pfn);
 
+/*
+ * An operation that took rights away is about to return: panic if some CPU may still do more to
+ * [@start, @end) than @flags, the rights of a VMA, allow.  mmap_lock is held for write, so no new
+ * translation can.
+ */
+void tlb_assert_flushed(struct mm *mm, unsigned long start, unsigned long end, unsigned long flags);
+
 /* gw_core.translate, load and store. */
 bool tlb_translate(struct mm *mm, int cpu, unsigned long addr, enum gw_access access, int around);
 enum gw_fault tlb_load(struct mm *mm, unsigned long addr, void *to, size_t len);

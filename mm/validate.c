@@ -119,6 +119,9 @@ static void validate_vma(struct validation *v, const struct vma *vma, const stru
 	if (vma->mm != mm || vma->start >= vma->end || vma->end > mm->task_size ||
 	    !IS_ALIGNED(vma->start | vma->end, PAGE_SIZE))
 		problem(v, "VMA %lx-%lx is out of bounds", vma->start, vma->end);
+	if (vma_is_temporary_stack(vma))
+		problem(v, "VMA %lx-%lx is still marked as exec's temporary stack", vma->start,
+			vma->end);
 	if (vma->mapping && !node_agrees(vma, &vma->i_mmap_node))
 		problem(v, "VMA %lx-%lx is at another place in its file", vma->start, vma->end);
 	if (vma->anon_vma || !list_empty(&vma->anon_vma_chain))
