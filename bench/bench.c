@@ -22,6 +22,7 @@ const struct benchmark bench_all[] = {
 	{ "copy", "memcpy of frames in random order: the limit of any migration", bench_copy },
 	{ "migrate", "moving pages in the library", bench_migrate },
 	{ "fault", "first touch of a page in the library", bench_fault },
+	{ "fork", "forking an address space in the library", bench_fork },
 	{ "mmap", "mmap and munmap of a page in the library", bench_mmap },
 	{ "trap", "a guest's system call and its page fault", bench_trap },
 	{ "run", "a guest that computes", bench_run },

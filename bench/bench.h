@@ -72,6 +72,7 @@ uint32_t *bench_shuffle(size_t nr, uint64_t seed);
 void bench_copy(struct bench *bench);
 void bench_migrate(struct bench *bench);
 void bench_fault(struct bench *bench);
+void bench_fork(struct bench *bench);
 void bench_mmap(struct bench *bench);
 void bench_trap(struct bench *bench);
 void bench_run(struct bench *bench);
