@@ -1421,16 +1421,16 @@ CALLBACKS(4)
 CALLBACKS(8)
 CALLBACKS(16)
 
-void __tsan_read_range(void *at, size_t size);
-void __tsan_read_range(void *at, size_t size)
+void __tsan_read_range(void *at, long size);
+void __tsan_read_range(void *at, long size)
 {
-	access_range(at, size, PLAIN_READ, __builtin_return_address(0));
+	access_range(at, (size_t)size, PLAIN_READ, __builtin_return_address(0));
 }
 
-void __tsan_write_range(void *at, size_t size);
-void __tsan_write_range(void *at, size_t size)
+void __tsan_write_range(void *at, long size);
+void __tsan_write_range(void *at, long size)
 {
-	access_range(at, size, PLAIN_WRITE, __builtin_return_address(0));
+	access_range(at, (size_t)size, PLAIN_WRITE, __builtin_return_address(0));
 }
 
 void __tsan_init(void);
