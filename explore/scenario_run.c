@@ -355,6 +355,7 @@ static struct ending run_fork(struct world *world, const struct operation *op)
 {
 	struct text_world *state = world->data;
 
+	state->limits[op->child] = state->limits[op->process];
 	return ended(world->core->fork(state->mms[op->process], &state->mms[op->child]));
 }
 
