@@ -10,6 +10,8 @@
 
 #include "explored.h"
 
+#include "rules.h"
+
 /* Steps of this kind commute with one another on one object. */
 static inline bool kind_reads(enum explored_kind kind)
 {
@@ -20,11 +22,19 @@ static inline bool kind_reads(enum explored_kind kind)
 	case EXPLORED_BIT_WAIT:
 	case EXPLORED_WAIT_PREPARE:
 	case EXPLORED_WAIT_SLEEP:
-	case EXPLORED_READ_LOCK:
-	case EXPLORED_READ_UNLOCK:
 	case EXPLORED_RCU_READ_LOCK:
 	case EXPLORED_RCU_READ_UNLOCK:
 		return true;
+	case EXPLORED_READ_LOCK:
+	case EXPLORED_READ_UNLOCK:
+		return RULE(readers_share);
+	case EXPLORED_MODIFY:
+		return !RULE(modifying_writes);
+	case EXPLORED_TRYLOCK:
+	case EXPLORED_READ_TRYLOCK:
+	case EXPLORED_WRITE_TRYLOCK:
+	case EXPLORED_BIT_TRYLOCK:
+		return !RULE(trying_writes);
 	default:
 		return false;
 	}

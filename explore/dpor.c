@@ -11,6 +11,7 @@
  *
  * Abdulla, Aronis, Jonsson, Sagonas, JACM 64(4), 2017, algorithm 2.
  */
+#include "rules.h"
 #include "search.h"
 #include "wakeup.h"
 
@@ -54,7 +55,8 @@ static void reverse(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
 
-	for (uint32_t left = node->sleep | node->elsewhere; left; left &= left - 1) {
+	for (uint32_t left = node->sleep | node->elsewhere; left && RULE(sleepers_cover);
+	     left &= left - 1) {
 		int task = __builtin_ctz(left);
 		int place = weak_initial(&search->sequence, &node->sleeping[task]);
 

@@ -20,6 +20,7 @@
 #include "races.h"
 
 #include "dependence.h"
+#include "rules.h"
 
 /* ---- Kinds ------------------------------------------------------------------------------------------- */
 
@@ -140,26 +141,33 @@ static void races_of_lock(struct search *search)
 	}
 }
 
-/* Of a writer: the last section of each reader since the last writer, or that writer. */
+/*
+ * Of a writer: the last section of each reader since the last writer, or that writer.  A writer that
+ * has become a reader is both.
+ */
 static void races_of_write_lock(struct search *search)
 {
 	const struct event *events = search->history->events;
 	uint32_t readers = 0;
+	bool downgraded = false;
 
 	for (int i = search->before; i >= 0; i = events[i].prev) {
 		const struct event *event = &events[i];
 
 		if (takes_exclusively(event)) {
-			if (!readers)
+			if (!readers || (downgraded && RULE(downgraded_races)))
 				take(search, i);
 			return;
 		}
+		downgraded |= event->op.kind == EXPLORED_DOWNGRADE;
 		if (releases(event))
 			continue;
 		if (!takes_shared(event) || !(readers >> event->op.task & 1))
 			take(search, i);
 		if (takes_shared(event))
 			readers |= 1u << event->op.task;
+		if (readers && !RULE(each_reader_races))
+			return;
 	}
 }
 
@@ -169,8 +177,11 @@ static void races_of_await(struct search *search)
 	const struct event *events = search->history->events;
 	int i = last_write(search, search->before);
 
-	for (; i >= 0 && !ordered(search, i); i = events[i].prev_write)
+	for (; i >= 0 && !ordered(search, i); i = events[i].prev_write) {
 		take(search, i);
+		if (!RULE(every_write_races))
+			return;
+	}
 }
 
 /* Of the end of a grace period, which readers end: every step of theirs as well. */
@@ -185,6 +196,18 @@ static void races_of_grace_period(struct search *search)
 	}
 }
 
+/* What the tests take a step for when they leave a rule out. */
+static int kind_of_race(enum explored_kind kind)
+{
+	if (!RULE(locks_race_with_locks) && (kind == EXPLORED_LOCK || kind == EXPLORED_BIT_LOCK))
+		return EXPLORED_WRITE;
+	if (!RULE(trying_never_waits) && kind == EXPLORED_TRYLOCK)
+		return EXPLORED_LOCK;
+	if (!RULE(readers_end_grace_periods) && kind == EXPLORED_RCU_SYNC_END)
+		return EXPLORED_READ;
+	return (int)kind;
+}
+
 int races_of(const struct history *history, const struct op *op, int last, int before, int *out)
 {
 	struct search search = {
@@ -197,7 +220,7 @@ int races_of(const struct history *history, const struct op *op, int last, int b
 
 	if (op->object < 0)
 		return 0;
-	switch ((int)op->kind) {
+	switch (kind_of_race((enum explored_kind)op->kind)) {
 	case EXPLORED_READ:
 	case EXPLORED_WAIT_PREPARE:
 	case EXPLORED_READ_UNLOCK:
@@ -408,14 +431,14 @@ static enum possible possible(const struct reversal *r, int *holder)
 	case EXPLORED_WRITE_LOCK:
 		return held_by(any_holder(r), holder);
 	case EXPLORED_AWAIT:
-		return word_seen(r) == r->op->arg ? POSSIBLE : IMPOSSIBLE;
+		return word_seen(r) == r->op->arg || !RULE(awaits_hold) ? POSSIBLE : IMPOSSIBLE;
 	case EXPLORED_SEQ_BEGIN:
 		return word_seen(r) & 1 ? IMPOSSIBLE : POSSIBLE;
 	case EXPLORED_WAIT_SLEEP:
-		return woken(r) ? POSSIBLE : IMPOSSIBLE;
+		return woken(r) || !RULE(sleepers_are_woken) ? POSSIBLE : IMPOSSIBLE;
 	case EXPLORED_RCU_CALLBACK:
 	case EXPLORED_RCU_SYNC_END:
-		return reader_left(r) ? IMPOSSIBLE : POSSIBLE;
+		return reader_left(r) && RULE(readers_are_awaited) ? IMPOSSIBLE : POSSIBLE;
 	case EXPLORED_RCU_BARRIER_END:
 		return IMPOSSIBLE;
 	default:
@@ -426,9 +449,11 @@ static enum possible possible(const struct reversal *r, int *holder)
 /* Move @holder behind @op too.  => false: it cannot be */
 static bool move_holder(struct reversal *r, int holder)
 {
-	if (holder < r->first || r->nr_moved == (int)ARRAY_SIZE(r->moved))
+	if (holder < r->first || r->nr_moved == (int)ARRAY_SIZE(r->moved) ||
+	    !RULE(holders_move_together))
 		return false;
-	if (r->last >= 0 && happened_before(r->history, holder, r->last))
+	if (r->last >= 0 && happened_before(r->history, holder, r->last) &&
+	    RULE(earlier_holders_stay))
 		return false; /* it comes before @op whatever we do */
 	r->moved[r->nr_moved++] = holder;
 	return true;
@@ -473,7 +498,7 @@ int weak_initial(const struct sequence *sequence, const struct op *op)
 	for (int i = 0; i < sequence->nr; i++) {
 		if (ops[i].task == op->task) {
 			for (int k = 0; k < i; k++)
-				if (ops_depend(&ops[k], &ops[i]))
+				if (ops_depend(&ops[k], &ops[i]) && RULE(initials_come_first))
 					return 0;
 			return i + 1;
 		}

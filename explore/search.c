@@ -13,6 +13,7 @@
 #include "search.h"
 
 #include "dependence.h"
+#include "rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -207,7 +208,7 @@ int search_choose(void *state, struct explored *x, unsigned int bound)
 
 	if (!node->nr_choices) {
 		node->nr_choices = bound;
-		node->choices_left = bound - 1;
+		node->choices_left = RULE(every_choice) ? bound - 1 : 0;
 		node->choice = node->taken.value < bound ? node->taken.value : 0;
 	}
 	return (int)node->choice;
@@ -246,7 +247,8 @@ void search_end(void *state, struct explored *x, enum explored_end end)
 	if (search->keep_going && end == EXPLORED_FOUND && !explored_deadlocked(x) &&
 	    search->history.nr)
 		note_others(search, x);
-	if (end == EXPLORED_COMPLETE || (end == EXPLORED_FOUND && !explored_deadlocked(x)))
+	if (end == EXPLORED_COMPLETE || (end == EXPLORED_FOUND && !explored_deadlocked(x)) ||
+	    !RULE(the_blocked_race))
 		return;
 	for (int task = 0; task < search->history.nr_tasks; task++)
 		if (!explored_can_run(x, task) &&

@@ -168,7 +168,7 @@ static void treiber(int t, int n, int k)
 	do {
 		wr(1 + t, top);
 	} while (!cas(0, &top, t + 1));
-	for (top = rd(0); top; ) {
+	for (top = rd(0); top;) {
 		next = rd(top);
 		if (cas(0, &top, next)) {
 			atomic_cmpxchg(&mem[n + top], 0, 1);
@@ -463,13 +463,18 @@ static void rmap_reset_shared(int n, int k)
 
 /* ---- What there is to find ---------------------------------------------------------------------------------- */
 
-#define PROGRAM(task_, nr_tasks_, reset_, holds_)                                                   \
-	{ .name = #task_, .nr_tasks = nr_tasks_, .task = task_, .reset = reset_, .holds = holds_ }
+#define PROGRAM(task_, nr_tasks_, reset_, holds_)                                                  \
+	{                                                                                          \
+		.name = #task_, .nr_tasks = nr_tasks_, .task = task_, .reset = reset_,             \
+		.holds = holds_                                                                    \
+	}
 #define P(task, nr_tasks)	PROGRAM(task, nr_tasks, reset, NULL)
 #define COUNTER(task, nr_tasks) PROGRAM(task, nr_tasks, reset, counted)
 #define RMAP(how, migrations)                                                                      \
-	{ .name = "rmap " #how, .nr_tasks = 1 + (migrations), .task = rmap,                        \
-	  .reset = rmap_reset_##how, .holds = rmap_holds }
+	{                                                                                          \
+		.name = "rmap " #how, .nr_tasks = 1 + (migrations), .task = rmap,                  \
+		.reset = rmap_reset_##how, .holds = rmap_holds                                     \
+	}
 
 const struct classic classics[] = {
 	{ P(lastzero, 6), 5, 0, 64, 0, 0 },

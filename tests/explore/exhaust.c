@@ -11,6 +11,10 @@
 
 #define STEP_BOUND 1024
 
+unsigned int rules_left_out;
+
+static char last_error[256]; /* of a search that is gone */
+
 /* ---- Signatures ----------------------------------------------------------------------------------- */
 
 static size_t slot_of(const struct signatures *set, uint64_t signature)
@@ -54,6 +58,16 @@ bool signatures_add(struct signatures *set, uint64_t signature)
 bool signatures_have(const struct signatures *set, uint64_t signature)
 {
 	return set->max && set->slots[slot_of(set, signature + !signature)];
+}
+
+bool signatures_same(const struct signatures *a, const struct signatures *b)
+{
+	if (a->nr != b->nr)
+		return false;
+	for (size_t i = 0; i < a->max; i++)
+		if (a->slots[i] && !signatures_have(b, a->slots[i]))
+			return false;
+	return true;
 }
 
 void signatures_fini(struct signatures *set)
@@ -252,8 +266,12 @@ struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
 				  const struct strategy *strategy, struct signatures *seen,
 				  const struct in_parts *in_parts)
 {
-	struct parts parts = { .program = program, .n = n, .k = k, .strategy = strategy,
-			       .seen = seen, .how = in_parts };
+	struct parts parts = { .program = program,
+			       .n = n,
+			       .k = k,
+			       .strategy = strategy,
+			       .seen = seen,
+			       .how = in_parts };
 	struct member members[EXPLORED_TASKS_MAX];
 
 	for (int i = 0; i < program->nr_tasks; i++)
@@ -265,8 +283,8 @@ struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
 	open_workers(&parts);
 	while (frontier_is_open(&parts.frontier) && !parts.result.error &&
 	       !frontier_failed(&parts.frontier))
-		take_turn(&parts, &parts.workers[prng_below(&parts.prng,
-							    (uint64_t)in_parts->workers)]);
+		take_turn(&parts,
+			  &parts.workers[prng_below(&parts.prng, (uint64_t)in_parts->workers)]);
 	close_workers(&parts);
 	parts.result.stats.traces = parts.frontier.counts.traces;
 	parts.result.stats.blocked = parts.frontier.counts.blocked;
@@ -279,18 +297,40 @@ struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
 
 /* ---- In one piece ------------------------------------------------------------------------------------- */
 
+/*
+ * From scratch, by all the rules: neither what the search has kept of earlier executions nor the
+ * rules that it goes by have a say in whether two executions are the same.
+ */
+static uint64_t signature_of(struct history *history, const struct explored *x)
+{
+	unsigned int left_out = rules_left_out;
+	uint64_t signature;
+
+	rules_left_out = 0;
+	history_truncate(history, 0);
+	if (history_extend(history, x))
+		abort();
+	signature = history_signature(history);
+	rules_left_out = left_out;
+	return signature;
+}
+
 struct exhausted exhaust(const struct program *program, int n, int k,
 			 const struct strategy *strategy, struct signatures *seen, uint64_t limit)
 {
 	struct member members[EXPLORED_TASKS_MAX];
 	struct exhausted result = { .failing = 0 };
 	void *state = calloc(1, strategy->size);
+	struct history history;
 	struct explored *x;
+	const char *error;
 	uint64_t execution = 0;
 
 	for (int i = 0; i < program->nr_tasks; i++)
 		members[i] = (struct member){ program, i, n, k };
 	x = create(program, members);
+	if (history_init(&history, x))
+		abort();
 	explored_attach(x);
 	program->reset(n, k);
 	for (; strategy->begin(state, x, execution); execution++) {
@@ -311,21 +351,69 @@ struct exhausted exhaust(const struct program *program, int n, int k,
 			break;
 		if (end == EXPLORED_COMPLETE && program->holds && !program->holds(n, k))
 			result.failing++;
-		if (end != EXPLORED_ABANDONED && seen) {
-			const struct search *search = state;
-
-			if (!signatures_add(seen, history_signature(&search->history)))
-				result.duplicates++;
-		}
+		if (end != EXPLORED_ABANDONED && seen &&
+		    !signatures_add(seen, signature_of(&history, x)))
+			result.duplicates++;
 	}
-	if (!result.error)
-		result.error = strategy->stats(state, &result.stats);
-	else
-		strategy->stats(state, &result.stats);
+	error = strategy->stats(state, &result.stats);
+	if (error && !result.error) {
+		snprintf(last_error, sizeof(last_error), "%s", error);
+		result.error = last_error;
+	}
 	result.distinct = seen ? seen->nr : 0;
 	strategy->fini(state);
 	free(state);
 	explored_attach(NULL);
+	history_fini(&history);
 	free(x);
+	return result;
+}
+
+/* ---- Comparing ----------------------------------------------------------------------------------------- */
+
+static void compare_dpor(struct comparison *result, const struct program *program, uint64_t limit,
+			 const struct signatures *all)
+{
+	struct signatures seen = { .nr = 0 };
+	struct exhausted dpor = exhaust(program, 0, 0, &strategy_dpor, &seen, limit);
+
+	result->by_dpor = seen.nr;
+	result->twice = dpor.duplicates;
+	result->blocked = dpor.stats.blocked;
+	result->error = dpor.error;
+	result->agree &= !dpor.error && !dpor.duplicates && !dpor.stats.blocked &&
+			 signatures_same(all, &seen);
+	signatures_fini(&seen);
+}
+
+static void compare_source(struct comparison *result, const struct program *program, uint64_t limit,
+			   const struct signatures *all)
+{
+	struct signatures seen = { .nr = 0 };
+	struct exhausted source = exhaust(program, 0, 0, &strategy_source, &seen, limit);
+
+	result->by_source = seen.nr;
+	result->agree = !source.error && signatures_same(all, &seen);
+	signatures_fini(&seen);
+}
+
+struct comparison compare(const struct program *program, uint64_t limit, bool by_dpor)
+{
+	struct signatures all = { .nr = 0 };
+	unsigned int left_out = rules_left_out;
+	struct comparison result = { .compared = false };
+	struct exhausted brute;
+
+	rules_left_out = 0;
+	brute = exhaust(program, 0, 0, &strategy_dfs, &all, limit);
+	rules_left_out = left_out;
+	if (!brute.error) {
+		result = (struct comparison){ .compared = true, .traces = all.nr };
+		/* Without a rule a search may go round in circles. */
+		compare_source(&result, program, 2 * limit, &all);
+		if (by_dpor)
+			compare_dpor(&result, program, 2 * limit, &all);
+	}
+	signatures_fini(&all);
 	return result;
 }

@@ -16,66 +16,103 @@ enum operation {
 	OP_WRITE,
 	OP_ADD,
 	OP_CAS,
-	OP_LOCK,	/* or unlock, if held */
-	OP_TRYLOCK,	/* the same */
-	OP_READ_LOCK,	/* or release, if held in either way */
+	OP_LOCK,      /* or unlock, if held */
+	OP_TRYLOCK,   /* the same */
+	OP_READ_LOCK, /* or release, if held in either way */
 	OP_WRITE_LOCK,
 	OP_READ_TRYLOCK,
 	OP_WRITE_TRYLOCK,
-	OP_DOWNGRADE,	/* if held for write; else for write */
+	OP_DOWNGRADE, /* if held for write; else for write */
 	OP_AWAIT,
-	OP_BIT_LOCK,	/* or unlock */
+	OP_BIT_LOCK, /* or unlock */
 	OP_BIT_TRYLOCK,
 	OP_BIT_WAIT,
 	OP_SET_BIT,
 	OP_WAIT,
 	OP_WAKE,
-	OP_RCU,		/* enter a section, or leave it */
+	OP_SLEEP, /* once, whatever is true */
+	OP_RCU,	  /* enter a section, or leave it */
 	OP_SYNC_RCU,
+	OP_CALL_RCU, /* a callback that writes a word */
+	OP_RCU_BARRIER,
+	OP_SEQ_WRITE, /* begin to write what a sequence count protects, or end; one task does */
+	OP_SEQ_READ,  /* try twice */
+	OP_CHOOSE,    /* and write what was chosen */
+	OP_ALLOC,     /* take a word from a pool, or give it back */
+	OP_USE,	      /* write to it */
 	NR_OPERATIONS,
 };
 
 static const char *const operation_names[NR_OPERATIONS] = {
-	"read",	     "write",	  "add",	"cas",	   "lock",	"trylock",  "read-lock",
-	"write-lock", "read-try", "write-try", "downgrade", "await",	"bit-lock", "bit-try",
-	"bit-wait",  "set-bit",	  "wait",	"wake",	   "rcu",	"sync-rcu",
+	"read",	      "write",	  "add",       "cas",	    "lock",   "trylock",  "read-lock",
+	"write-lock", "read-try", "write-try", "downgrade", "await",  "bit-lock", "bit-try",
+	"bit-wait",   "set-bit",  "wait",      "wake",	    "sleep",  "rcu",	  "sync-rcu",
+	"call-rcu",   "barrier",  "seq-write", "seq-read",  "choose", "alloc",	  "use",
 };
 
 /* How often each operation comes, of 8. */
-static const enum operation choices[NR_CLASSES][8] = {
+static const enum operation choices[CLASS_MIXED][8] = {
 	[CLASS_WORDS] = { OP_READ, OP_WRITE, OP_ADD, OP_CAS, OP_READ, OP_WRITE, OP_ADD, OP_WRITE },
 	[CLASS_LOCKS] = { OP_READ, OP_WRITE, OP_LOCK, OP_LOCK, OP_LOCK, OP_LOCK, OP_ADD, OP_LOCK },
 	[CLASS_RWSEMS] = { OP_READ_LOCK, OP_WRITE_LOCK, OP_READ_LOCK, OP_WRITE_LOCK, OP_READ,
 			   OP_WRITE, OP_READ_LOCK, OP_DOWNGRADE },
-	[CLASS_TRYLOCKS] = { OP_LOCK, OP_TRYLOCK, OP_LOCK, OP_TRYLOCK, OP_READ_LOCK, OP_READ_TRYLOCK,
-			     OP_WRITE_LOCK, OP_WRITE_TRYLOCK },
+	[CLASS_TRYLOCKS] = { OP_LOCK, OP_TRYLOCK, OP_LOCK, OP_TRYLOCK, OP_READ_LOCK,
+			     OP_READ_TRYLOCK, OP_WRITE_LOCK, OP_WRITE_TRYLOCK },
 	[CLASS_AWAITS] = { OP_READ, OP_WRITE, OP_AWAIT, OP_AWAIT, OP_WRITE, OP_ADD, OP_WRITE,
 			   OP_LOCK },
 	[CLASS_BITS] = { OP_BIT_LOCK, OP_BIT_TRYLOCK, OP_BIT_LOCK, OP_BIT_WAIT, OP_SET_BIT,
 			 OP_BIT_LOCK, OP_READ, OP_WRITE },
-	[CLASS_QUEUES] = { OP_WAIT, OP_WAKE, OP_WRITE, OP_WAKE, OP_LOCK, OP_WAIT, OP_READ, OP_WAKE },
+	[CLASS_QUEUES] = { OP_WAIT, OP_WAKE, OP_WRITE, OP_WAKE, OP_LOCK, OP_SLEEP, OP_READ,
+			   OP_WAKE },
 	[CLASS_RCU] = { OP_RCU, OP_RCU, OP_RCU, OP_SYNC_RCU, OP_READ, OP_WRITE, OP_RCU,
 			OP_SYNC_RCU },
-	[CLASS_MIXED] = { OP_READ, OP_WRITE, OP_ADD, OP_LOCK, OP_READ_LOCK, OP_WRITE_LOCK,
-			  OP_TRYLOCK, OP_BIT_LOCK },
+	[CLASS_CALLBACKS] = { OP_RCU, OP_RCU, OP_CALL_RCU, OP_CALL_RCU, OP_READ, OP_WRITE, OP_RCU,
+			      OP_CALL_RCU },
+	[CLASS_COUNTS] = { OP_SEQ_READ, OP_SEQ_WRITE, OP_SEQ_READ, OP_SEQ_WRITE, OP_SEQ_WRITE,
+			   OP_READ, OP_WRITE, OP_SEQ_READ },
+	[CLASS_CHOICES] = { OP_CHOOSE, OP_READ, OP_CHOOSE, OP_WRITE, OP_AWAIT, OP_LOCK, OP_CHOOSE,
+			    OP_ADD },
+	[CLASS_POOLS] = { OP_ALLOC, OP_USE, OP_ALLOC, OP_USE, OP_READ, OP_ALLOC, OP_USE, OP_WRITE },
 };
 
 static struct {
 	struct program program;
 	enum operation ops[TASKS_MAX][OPS_MAX];
-	unsigned char objects[TASKS_MAX][OPS_MAX];
+	unsigned char objects[TASKS_MAX][OPS_MAX], values[TASKS_MAX][OPS_MAX];
 	int nr_ops[TASKS_MAX];
+	bool keeps[TASKS_MAX];
 } now;
 
 static atomic_t words[OBJECTS], bits;
 static struct spinlock locks[OBJECTS];
 static struct rwsem sem;
 static struct wait_queue queue;
+static struct seqcount count;
+
+static struct callback {
+	struct rcu_head head;
+	int value;
+} callbacks[TASKS_MAX][OPS_MAX];
+
+/* Words of which each task may have one; whoever gives one back gives it to the next. */
+static struct {
+	struct spinlock lock;
+	int free[TASKS_MAX], nr_free;
+	atomic_t words[TASKS_MAX];
+} pool;
+
+static bool pool_in_secret;
+
+void random_programs_pool_in_secret(bool secret)
+{
+	pool_in_secret = secret;
+}
 
 const char *program_class_name(enum program_class class)
 {
 	static const char *const names[NR_CLASSES] = {
-		"words", "locks", "rwsems", "trylocks", "awaits", "bits", "queues", "rcu", "mixed",
+		"words", "locks",     "rwsems", "trylocks", "awaits", "bits",  "queues",
+		"rcu",	 "callbacks", "counts", "choices",  "pools",  "mixed",
 	};
 
 	return names[class];
@@ -92,12 +129,20 @@ static void reset(int n, int k)
 	bits.v = 0;
 	rwsem_init(&sem, LOCK_MMAP);
 	wait_queue_init(&queue);
+	seqcount_init(&count);
+	spin_lock_init(&pool.lock, LOCK_ZONE);
+	pool.nr_free = TASKS_MAX;
+	for (int i = 0; i < TASKS_MAX; i++) {
+		pool.free[i] = i;
+		pool.words[i].v = 0;
+	}
 }
 
 /* ---- Running one ------------------------------------------------------------------------------------ */
 
 struct holds {
-	bool lock[OBJECTS], read, write, bit, section;
+	bool lock[OBJECTS], read, write, bit, section, count;
+	int from_pool; /* a word and 1 */
 };
 
 static void lock_or_unlock(struct holds *holds, int object, bool try)
@@ -179,7 +224,7 @@ static void use_rcu(struct holds *holds, enum operation operation)
 	holds->section = !holds->section && operation == OP_RCU;
 }
 
-static void sleep_once(void)
+static void sleep_unless_written(void)
 {
 	unsigned int prepared = wait_prepare(&queue);
 
@@ -187,20 +232,61 @@ static void sleep_once(void)
 		wait_sleep(&queue, prepared);
 }
 
-static void run_operation(struct holds *holds, enum operation operation, int object, int task)
+static void sleep_once(void)
+{
+	wait_sleep(&queue, wait_prepare(&queue));
+}
+
+static void call_back(struct rcu_head *head)
+{
+	const struct callback *callback = container_of(head, struct callback, head);
+
+	WRITE_ONCE(words[callback->value % OBJECTS].v, callback->value);
+}
+
+/* Writers of a sequence count exclude one another: there is one. */
+static void use_count(struct holds *holds, enum operation operation, int task)
+{
+	if (operation == OP_SEQ_WRITE && task == 0) {
+		if (holds->count)
+			write_seqcount_end(&count);
+		else
+			write_seqcount_begin(&count);
+		holds->count = !holds->count;
+	} else if (!holds->count) {
+		for (int tries = 0; tries < 2; tries++)
+			if (!read_seqcount_retry(&count, read_seqcount_begin(&count)))
+				return;
+	}
+}
+
+/* In secret, who came first to the pool is seen by who gets which word, and by no step. */
+static void use_pool(struct holds *holds)
+{
+	if (!pool_in_secret)
+		spin_lock(&pool.lock);
+	if (holds->from_pool)
+		pool.free[pool.nr_free++] = holds->from_pool - 1;
+	holds->from_pool = holds->from_pool ? 0 : pool.free[--pool.nr_free] + 1;
+	if (!pool_in_secret)
+		spin_unlock(&pool.lock);
+}
+
+static void run_operation(struct holds *holds, enum operation operation, int object, int value,
+			  struct callback *callback, int task)
 {
 	switch (operation) {
 	case OP_READ:
 		atomic_read(&words[object]);
 		break;
 	case OP_WRITE:
-		WRITE_ONCE(words[object].v, task + 1);
+		WRITE_ONCE(words[object].v, value);
 		break;
 	case OP_ADD:
 		atomic_add_return(&words[object], 1);
 		break;
 	case OP_CAS:
-		atomic_cmpxchg(&words[object], 0, task + 1);
+		atomic_cmpxchg(&words[object], 0, value);
 		break;
 	case OP_LOCK:
 	case OP_TRYLOCK:
@@ -214,7 +300,7 @@ static void run_operation(struct holds *holds, enum operation operation, int obj
 		use_sem(holds, operation);
 		break;
 	case OP_AWAIT:
-		atomic_await(&words[object], task ? 0 : 1);
+		atomic_await(&words[object], value);
 		break;
 	case OP_BIT_LOCK:
 	case OP_BIT_TRYLOCK:
@@ -225,6 +311,9 @@ static void run_operation(struct holds *holds, enum operation operation, int obj
 		atomic_fetch_or(&bits, 4);
 		break;
 	case OP_WAIT:
+		sleep_unless_written();
+		break;
+	case OP_SLEEP:
 		sleep_once();
 		break;
 	case OP_WAKE:
@@ -234,12 +323,34 @@ static void run_operation(struct holds *holds, enum operation operation, int obj
 	case OP_SYNC_RCU:
 		use_rcu(holds, operation);
 		break;
+	case OP_CALL_RCU:
+		callback->value = value;
+		call_rcu(&callback->head, call_back);
+		break;
+	case OP_RCU_BARRIER:
+		if (!holds->section)
+			rcu_barrier();
+		break;
+	case OP_SEQ_WRITE:
+	case OP_SEQ_READ:
+		use_count(holds, operation, task);
+		break;
+	case OP_CHOOSE:
+		WRITE_ONCE(words[object].v, (int)sync_choose(2) + 1);
+		break;
+	case OP_ALLOC:
+		use_pool(holds);
+		break;
+	case OP_USE:
+		if (holds->from_pool)
+			WRITE_ONCE(pool.words[holds->from_pool - 1].v, value);
+		break;
 	case NR_OPERATIONS:
 		break;
 	}
 }
 
-/* A task that ends while it holds something is misuse for the verbs: give it back, or stop short. */
+/* A task that ends while it holds something is misuse for the verbs: it gives it back... */
 static void give_back(struct holds *holds)
 {
 	for (int i = 0; i < OBJECTS; i++)
@@ -250,7 +361,12 @@ static void give_back(struct holds *holds)
 		bit_unlock(&bits, 0, 1, LOCK_FOLIO);
 	if (holds->section)
 		rcu_read_unlock();
+	if (holds->count)
+		write_seqcount_end(&count);
 }
+
+/* ... or keeps it for ever, so that others may have to wait for ever. */
+static atomic_t never;
 
 static void run(int task, int n, int k)
 {
@@ -258,11 +374,22 @@ static void run(int task, int n, int k)
 
 	(void)n, (void)k;
 	for (int i = 0; i < now.nr_ops[task]; i++)
-		run_operation(&holds, now.ops[task][i], now.objects[task][i], task);
+		run_operation(&holds, now.ops[task][i], now.objects[task][i], now.values[task][i],
+			      &callbacks[task][i], task);
+	if (now.keeps[task])
+		atomic_await(&never, 1);
 	give_back(&holds);
 }
 
 /* ---- Making one -------------------------------------------------------------------------------------- */
+
+/* Mixed programs take each operation from any class but the two last. */
+static enum operation random_operation(enum program_class class, struct prng *prng)
+{
+	if (class == CLASS_MIXED)
+		class = (enum program_class)prng_below(prng, CLASS_CHOICES);
+	return choices[class][prng_below(prng, 8)];
+}
 
 const struct program *random_program(enum program_class class, uint64_t *seed)
 {
@@ -271,12 +398,16 @@ const struct program *random_program(enum program_class class, uint64_t *seed)
 
 	prng_seed(&prng, *seed);
 	now.program = (struct program){ .name = "random", .task = run, .reset = reset };
-	now.program.nr_tasks = 2 + (int)prng_below(&prng, TASKS_MAX - 1);
+	/* Each callback may be a task more. */
+	now.program.nr_tasks =
+		2 + (int)prng_below(&prng, class == CLASS_CALLBACKS ? 2 : TASKS_MAX - 1);
 	for (int task = 0; task < now.program.nr_tasks; task++) {
 		now.nr_ops[task] = 1 + (int)prng_below(&prng, (uint64_t)most[now.program.nr_tasks]);
+		now.keeps[task] = prng_below(&prng, 4) == 0;
 		for (int i = 0; i < now.nr_ops[task]; i++) {
-			now.ops[task][i] = choices[class][prng_below(&prng, 8)];
+			now.ops[task][i] = random_operation(class, &prng);
 			now.objects[task][i] = (unsigned char)prng_below(&prng, OBJECTS);
+			now.values[task][i] = (unsigned char)prng_below(&prng, 3);
 		}
 	}
 	*seed = prng_next(&prng);
@@ -288,7 +419,8 @@ void random_program_print(void)
 	for (int task = 0; task < now.program.nr_tasks; task++) {
 		printf("# task %d:", task);
 		for (int i = 0; i < now.nr_ops[task]; i++)
-			printf(" %s/%d", operation_names[now.ops[task][i]], now.objects[task][i]);
-		printf("\n");
+			printf(" %s/%d/%d", operation_names[now.ops[task][i]], now.objects[task][i],
+			       now.values[task][i]);
+		printf("%s\n", now.keeps[task] ? " keep" : "");
 	}
 }
