@@ -114,5 +114,5 @@ const struct strategy strategy_auto = {
 	.begin = auto_begin,
 	.fini = auto_fini,
 	.stats = auto_stats,
-	.steps = { .pick = auto_pick, .choose = auto_choose, .end = auto_end },
+	.steps = { .pick = auto_pick, .choose = auto_choose, .end = auto_end, .shallow = true },
 };

@@ -81,5 +81,5 @@ const struct strategy strategy_dfs = {
 	.begin = dfs_begin,
 	.fini = search_fini,
 	.stats = search_stats,
-	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end },
+	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
 };

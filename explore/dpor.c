@@ -133,5 +133,5 @@ const struct strategy strategy_dpor = {
 	.begin = dpor_begin,
 	.fini = dpor_fini,
 	.stats = dpor_stats,
-	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end },
+	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
 };

@@ -100,5 +100,5 @@ const struct strategy strategy_pct = {
 	.size = sizeof(struct pct),
 	.init = pct_init,
 	.begin = pct_begin,
-	.steps = { .pick = pct_pick, .choose = pct_choose },
+	.steps = { .pick = pct_pick, .choose = pct_choose, .shallow = true },
 };

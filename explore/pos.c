@@ -39,12 +39,9 @@ static bool pos_begin(void *state, struct explored *x, uint64_t execution)
 
 static void draw_missing(struct pos *pos, struct explored *x)
 {
-	for (int task = 0; task < explored_nr_runners(x); task++) {
-		if (pos->drawn >> task & 1 || !explored_next(x, task))
-			continue;
-		pos->priority[task] = prng_next(&pos->prng);
-		pos->drawn |= 1u << task;
-	}
+	for (uint32_t left = explored_live(x) & ~pos->drawn; left; left &= left - 1)
+		pos->priority[__builtin_ctz(left)] = prng_next(&pos->prng);
+	pos->drawn |= explored_live(x);
 }
 
 /* A task that yields says itself that others should go first. */
@@ -66,6 +63,18 @@ static int highest(const struct pos *pos, struct explored *x, uint32_t runnable)
 	return best;
 }
 
+/* The steps of others that conflict with the one that @task takes. */
+static uint32_t conflicting(struct explored *x, int task)
+{
+	const struct explored_step *step = explored_next(x, task);
+	uint32_t found = 0;
+
+	for (uint32_t left = explored_live(x); left; left &= left - 1)
+		if (steps_conflict(step, explored_next(x, __builtin_ctz(left))))
+			found |= left & -left;
+	return found;
+}
+
 static int pos_pick(void *state, struct explored *x, uint32_t runnable)
 {
 	struct pos *pos = state;
@@ -73,12 +82,7 @@ static int pos_pick(void *state, struct explored *x, uint32_t runnable)
 
 	draw_missing(pos, x);
 	best = highest(pos, x, runnable);
-	for (int task = 0; task < explored_nr_runners(x); task++) {
-		const struct explored_step *next = explored_next(x, task);
-
-		if (!next || task == best || steps_conflict(next, explored_next(x, best)))
-			pos->drawn &= ~(1u << task);
-	}
+	pos->drawn &= explored_live(x) & ~(1u << best | conflicting(x, best));
 	return best;
 }
 
@@ -94,5 +98,5 @@ const struct strategy strategy_pos = {
 	.size = sizeof(struct pos),
 	.init = pos_init,
 	.begin = pos_begin,
-	.steps = { .pick = pos_pick, .choose = pos_choose },
+	.steps = { .pick = pos_pick, .choose = pos_choose, .shallow = true },
 };

@@ -95,5 +95,5 @@ const struct strategy strategy_random = {
 	.size = sizeof(struct random_walk),
 	.init = random_init,
 	.begin = random_begin,
-	.steps = { .pick = random_pick, .choose = random_choose },
+	.steps = { .pick = random_pick, .choose = random_choose, .shallow = true },
 };

@@ -80,5 +80,5 @@ const struct strategy strategy_source = {
 	.begin = source_begin,
 	.fini = search_fini,
 	.stats = search_stats,
-	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end },
+	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
 };

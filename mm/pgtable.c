@@ -348,21 +348,21 @@ static void free_child(struct free_range *range, struct folio *parent, pte_t *up
 static void free_level(struct free_range *range, pte_t *entries, int shift, unsigned long base)
 {
 	struct machine *machine = range->tlb->machine;
-	unsigned long span = 1ul << shift;
+	unsigned long span = 1ul << shift, top = base + PTRS_PER_TABLE * span - 1;
+	unsigned long at = (max(range->start, base) - base) >> shift;
+	unsigned long end = (min(range->end - 1, top) - base) >> shift;
 	int left = core_folio(machine, entries)->table.nr_entries;
 
-	for (int i = 0; i < PTRS_PER_TABLE && left; i++) {
-		unsigned long first = base + i * span, last = first + span - 1;
+	for (; at <= end && left; at++) {
+		unsigned long first = base + at * span, last = first + span - 1;
 
-		if (pte_none(entries[i]))
+		if (pte_none(entries[at]))
 			continue;
 		left--;
-		if (last < range->start || first >= range->end)
-			continue;
 		if (shift > PMD_SHIFT)
-			free_level(range, table_entries(machine, entries[i]), shift - 9, first);
+			free_level(range, table_entries(machine, entries[at]), shift - 9, first);
 		if (first >= range->floor && last <= range->ceiling)
-			free_child(range, core_folio(machine, entries), &entries[i]);
+			free_child(range, core_folio(machine, entries), &entries[at]);
 	}
 }
 

@@ -22,7 +22,6 @@ struct task {
 	int cpu;
 	int home_cpu;	  /* where it begins */
 	unsigned char id; /* number in explored->tasks */
-	bool live;	  /* has something to do: @next */
 	bool in_callback; /* an RCU task, while a callback runs */
 
 	struct explored_step next;
@@ -52,6 +51,7 @@ struct explored_rcu {
 };
 
 struct explored {
+	struct explored_shown shown;
 	struct explored_config config;
 	int nr_tasks;	      /* the driver's */
 	struct task *running; /* never NULL */
@@ -62,6 +62,11 @@ struct explored {
 
 	struct explored_step *steps;
 	unsigned int nr_steps;
+
+	/* Who takes the step that was recorded last, or how the execution ended. */
+	enum { UNDECIDED, DECIDED, ENDED } decision;
+	struct task *decided;
+	enum explored_end end;
 
 	bool found;
 	struct explored_finding finding;
@@ -78,13 +83,32 @@ struct explored {
 /* The one mutable variable of this back-end that no execution owns: which execution this is. */
 extern __thread struct explored *explored_current __attribute__((tls_model("initial-exec")));
 
+static inline bool task_is_live(const struct explored *x, const struct task *task)
+{
+	return x->shown.live >> task->id & 1;
+}
+
+static inline void task_set_live(struct explored *x, const struct task *task, bool live)
+{
+	x->shown.live = (x->shown.live & ~(1u << task->id)) | (uint32_t)live << task->id;
+}
+
 /* ---- explored.c ------------------------------------------------------------------------------------ */
 
 /*
  * The running task is about to do @step: come back when it is its turn.
  * => the operation is possible: an await has been granted
+ *
+ * Inline, so that the step is made where it is looked at: a copy of what has just been written in
+ * parts costs more than all the rest.
  */
-void explored_point(struct explored *x, struct explored_step step);
+void explored_stop(struct explored *x);
+static inline void explored_point(struct explored *x, struct explored_step step)
+{
+	x->running->next = step;
+	explored_stop(x);
+}
+
 /* What came of the step that the running task has just been given. */
 void explored_step_result(struct explored *x, unsigned int value);
 

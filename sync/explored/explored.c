@@ -10,8 +10,9 @@
  * is forgotten, not unwound: the core keeps nothing outside of its machine, whose memory the
  * driver puts back.
  *
- * The loop runs on the driver's stack.  That is two switches a step where one would do, 20 ns, and
- * strategies need not care how deep the stack of a task is.
+ * The loop runs on the driver's stack, so that a strategy need not care how deep the stack of a task
+ * is.  One that needs little is asked on the task's (struct explored_strategy, @shallow), and there
+ * is no switch while the same task goes on.
  */
 #include "execution.h"
 
@@ -106,6 +107,7 @@ struct explored *explored_create(void *memory, const struct explored_config *con
 	x->config = with_defaults(config);
 	for (int i = 0; i < max_runners(&x->config); i++) {
 		x->tasks[i].id = (unsigned char)i;
+		x->shown.next[i] = &x->tasks[i].next;
 		coroutine_init(&x->tasks[i].coroutine, stack, x->config.stack_size);
 		stack += x->config.stack_size;
 	}
@@ -175,7 +177,6 @@ size_t explored_stack_used(const struct explored *x)
 static void forget_task_state(struct task *task)
 {
 	task->cpu = task->home_cpu;
-	task->live = false;
 	task->in_callback = false;
 	task->nr_spinlocks = 0;
 	task->rcu_nesting = 0;
@@ -216,36 +217,67 @@ bool explored_call(struct explored *x, int cpu, void (*func)(void *arg), void *a
 static void begin_execution(struct explored *x);
 static void forget_execution(struct explored *x);
 static uint32_t runnable_tasks(const struct explored *x);
-static bool anybody_lives(const struct explored *x);
 static void report_deadlock(struct explored *x);
 static void report_livelock(struct explored *x);
-static bool take_step(struct explored *x, struct task *task);
+static bool record_step(struct explored *x, struct task *task);
+static void resume(struct explored *x, struct task *task);
+
+static bool ends(struct explored *x, enum explored_end end)
+{
+	x->end = end;
+	return false;
+}
+
+/* Who takes the next step?  => false: nobody, and x->end says why */
+static bool decide(struct explored *x)
+{
+	uint32_t runnable = runnable_tasks(x);
+	int task;
+
+	if (unlikely(!runnable)) {
+		if (!x->shown.live)
+			return ends(x, EXPLORED_COMPLETE);
+		report_deadlock(x);
+		return ends(x, EXPLORED_FOUND);
+	}
+	if (unlikely(x->nr_steps == x->config.step_bound)) {
+		report_livelock(x);
+		return ends(x, EXPLORED_FOUND);
+	}
+	task = x->strategy->pick(x->strategy_arg, x, runnable);
+	if (task < 0)
+		return ends(x, EXPLORED_ABANDONED);
+	if (task >= RUNNERS_MAX || !(runnable >> task & 1))
+		explored_die("the strategy picked task %d, which cannot run", task);
+	x->decided = &x->tasks[task];
+	return record_step(x, x->decided) || ends(x, EXPLORED_ABANDONED);
+}
 
 static enum explored_end run_to_the_end(struct explored *x)
 {
+	x->decision = UNDECIDED;
 	while (!x->found) {
-		uint32_t runnable = runnable_tasks(x);
-		int task;
-
-		if (!runnable) {
-			if (!anybody_lives(x))
-				return EXPLORED_COMPLETE;
-			report_deadlock(x);
-			break;
-		}
-		if (x->nr_steps == x->config.step_bound) {
-			report_livelock(x);
-			break;
-		}
-		task = x->strategy->pick(x->strategy_arg, x, runnable);
-		if (task < 0)
-			return EXPLORED_ABANDONED;
-		if (task >= RUNNERS_MAX || !(runnable >> task & 1))
-			explored_die("the strategy picked task %d, which cannot run", task);
-		if (!take_step(x, &x->tasks[task]))
-			return EXPLORED_ABANDONED;
+		if (x->decision == UNDECIDED)
+			x->decision = decide(x) ? DECIDED : ENDED;
+		if (x->decision == ENDED)
+			return x->end;
+		x->decision = UNDECIDED;
+		resume(x, x->decided);
 	}
 	return EXPLORED_FOUND;
+}
+
+/*
+ * The running task has shown its next step: is it the one to take it?  If it is not, or if the
+ * execution ends here, the driver finds what was decided.
+ */
+static bool goes_on(struct explored *x, const struct task *task)
+{
+	x->decision = decide(x) ? DECIDED : ENDED;
+	if (x->decision == ENDED || x->decided != task)
+		return false;
+	x->decision = UNDECIDED;
+	return true;
 }
 
 void explored_begin(struct explored *x)
@@ -290,6 +322,7 @@ enum explored_end explored_run(struct explored *x, const struct explored_strateg
 static void forget_execution(struct explored *x)
 {
 	explored_rcu_init(x);
+	x->shown.live = 0;
 	forget_task_state(&x->setup);
 	for (int i = 0; i < max_runners(&x->config); i++)
 		forget_task_state(&x->tasks[i]);
@@ -311,7 +344,7 @@ static void begin_execution(struct explored *x)
 	for (int i = 0; i < x->nr_tasks; i++) {
 		struct task *task = &x->tasks[i];
 
-		task->live = true;
+		task_set_live(x, task, true);
 		task->next = (struct explored_step){
 			.kind = EXPLORED_BEGIN, .object = task, .class = EXPLORED_NO_CLASS
 		};
@@ -327,9 +360,10 @@ static bool begins_callback(const struct task *task)
 /* The first of those that may begin a callback, when they must come last. */
 static uint32_t first_callback(const struct explored *x)
 {
-	for (int i = x->config.nr_tasks; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live && explored_enabled(x, &x->tasks[i]))
-			return 1u << i;
+	for (uint32_t left = x->shown.live >> x->config.nr_tasks << x->config.nr_tasks; left;
+	     left &= left - 1)
+		if (explored_enabled(x, &x->tasks[__builtin_ctz(left)]))
+			return left & -left;
 	return 0;
 }
 
@@ -338,25 +372,27 @@ static uint32_t runnable_tasks(const struct explored *x)
 	bool late = x->config.late_callbacks;
 	uint32_t runnable = 0;
 
-	for (int i = 0; i < max_runners(&x->config); i++) {
-		const struct task *task = &x->tasks[i];
+	for (uint32_t left = x->shown.live; left; left &= left - 1) {
+		const struct task *task = &x->tasks[__builtin_ctz(left)];
 
-		if (task->live && !(late && begins_callback(task)) && explored_enabled(x, task))
-			runnable |= 1u << i;
+		if (!(late && begins_callback(task)) && explored_enabled(x, task))
+			runnable |= left & -left;
 	}
 	return runnable || !late ? runnable : first_callback(x);
 }
 
-static bool anybody_lives(const struct explored *x)
-{
-	for (int i = 0; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live)
-			return true;
-	return false;
-}
+#define KIND(id) (1ull << EXPLORED_##id)
+
+/* Steps of other kinds are always possible. */
+#define KINDS_THAT_WAIT                                                                            \
+	(KIND(LOCK) | KIND(READ_LOCK) | KIND(WRITE_LOCK) | KIND(BIT_LOCK) | KIND(BIT_WAIT) |       \
+	 KIND(SEQ_BEGIN) | KIND(AWAIT) | KIND(WAIT_SLEEP) | KIND(RCU_CALLBACK) |                   \
+	 KIND(RCU_SYNC_END) | KIND(RCU_BARRIER_END))
 
 bool explored_enabled(const struct explored *x, const struct task *task)
 {
+	if (likely(!(KINDS_THAT_WAIT >> task->next.kind & 1)))
+		return true;
 	switch (task->next.kind) {
 	case EXPLORED_RCU_CALLBACK:
 	case EXPLORED_RCU_SYNC_END:
@@ -373,33 +409,42 @@ bool explored_can_run(const struct explored *x, int task)
 }
 
 /* False: the strategy would not choose. */
-static bool take_step(struct explored *x, struct task *task)
+static bool record_step(struct explored *x, struct task *task)
 {
-	struct explored_step step = task->next;
+	struct explored_step *step = &x->steps[x->nr_steps];
 
-	step.task = task->id;
-	if (step.kind == EXPLORED_CHOOSE) {
-		int value = x->strategy->choose(x->strategy_arg, x, step.arg);
+	*step = task->next;
+	step->task = task->id;
+	if (step->kind == EXPLORED_CHOOSE) {
+		int value = x->strategy->choose(x->strategy_arg, x, step->arg);
 
 		if (value < 0)
 			return false;
-		if ((unsigned int)value >= step.arg)
-			explored_die("the strategy chose %d of %u", value, step.arg);
-		step.value = (unsigned int)value;
+		if ((unsigned int)value >= step->arg)
+			explored_die("the strategy chose %d of %u", value, step->arg);
+		step->value = (unsigned int)value;
 	}
-	x->steps[x->nr_steps++] = step;
+	x->nr_steps++;
+	return true;
+}
+
+/* Until another task is to go on, and in any case to a point. */
+static void resume(struct explored *x, struct task *task)
+{
+	bool parked;
+
 	x->running = task;
 	x->scheduling = true;
 	if (x->watch)
 		watch_enter(x->watch, task->id);
-	task->live = coroutine_resume(&task->coroutine);
+	parked = coroutine_resume(&task->coroutine);
 	watch_leave();
+	task_set_live(x, task, parked);
 	x->scheduling = false;
 	x->running = &x->setup;
 	if (!coroutine_stack_intact(&task->coroutine))
 		explored_die("task %s overran its stack of %zu bytes", task->name,
 			     x->config.stack_size);
-	return true;
 }
 
 /* A word in a range that has been promoted is that range.  One that is awaited must stay a word. */
@@ -415,36 +460,35 @@ static void know_by_its_range(struct explored *x, struct explored_step *next)
 	next->object = object;
 }
 
-void explored_point(struct explored *x, struct explored_step step)
+void explored_stop(struct explored *x)
 {
 	struct task *task = x->running;
+	const void *object = task->next.object;
 
-	task->next = step;
 	task->frame = __builtin_frame_address(0);
-	if (likely(x->scheduling)) {
-		if (unlikely(x->promotes))
-			know_by_its_range(x, &task->next);
-		coroutine_park(&task->coroutine);
-		if (watch_current)
-			watch_step(x, watch_current, &task->next);
+	if (unlikely(!x->scheduling)) {
+		if (!explored_enabled(x, task))
+			explored_misuse(EXPLORED_DEADLOCK, "%s waits, and nobody else runs: %s",
+					task->name,
+					explored_kind_name((enum explored_kind)task->next.kind));
 		return;
 	}
-	if (!explored_enabled(x, task))
-		explored_misuse(EXPLORED_DEADLOCK, "%s waits, and nobody else runs: %s", task->name,
-				explored_kind_name((enum explored_kind)step.kind));
+	if (unlikely(x->promotes))
+		know_by_its_range(x, &task->next);
+	if (!x->strategy->shallow || !goes_on(x, task))
+		coroutine_park(&task->coroutine);
+	if (watch_current) {
+		struct explored_step step = task->next;
+
+		step.object = object; /* a word, whatever it is part of */
+		watch_step(x, watch_current, &step);
+	}
 }
 
 void explored_step_result(struct explored *x, unsigned int value)
 {
 	if (likely(x->scheduling))
 		x->steps[x->nr_steps - 1].value = value;
-}
-
-const struct explored_step *explored_next(const struct explored *x, int task)
-{
-	if (task < 0 || task >= max_runners(&x->config) || !x->tasks[task].live)
-		return NULL;
-	return &x->tasks[task].next;
 }
 
 const struct explored_step *explored_steps(const struct explored *x)
@@ -499,11 +543,11 @@ struct explored_snapshot {
 	unsigned char *stacks[RUNNERS_MAX];
 };
 
-static size_t parked_stack_size(const struct task *task)
+static size_t parked_stack_size(const struct explored *x, const struct task *task)
 {
 	const unsigned char *top = task->coroutine.stack + task->coroutine.size;
 
-	return task->live && task->coroutine.context ?
+	return task_is_live(x, task) && task->coroutine.context ?
 		       (size_t)(top - (const unsigned char *)task->coroutine.context) :
 		       0;
 }
@@ -516,7 +560,7 @@ struct explored_snapshot *explored_snapshot(struct explored *x)
 		return NULL;
 	x->nr_steps = 0;
 	for (int i = 0; i < max_runners(&x->config); i++) {
-		size_t used = parked_stack_size(&x->tasks[i]);
+		size_t used = parked_stack_size(x, &x->tasks[i]);
 
 		snapshot->stack_used[i] = used;
 		snapshot->stacks[i] = malloc(used + 1);
@@ -630,12 +674,12 @@ static void report_deadlock(struct explored *x)
 	enum explored_finding_kind kind = EXPLORED_DEADLOCK;
 
 	for (int i = 0; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live && x->tasks[i].next.kind == EXPLORED_WAIT_SLEEP)
+		if (task_is_live(x, &x->tasks[i]) && x->tasks[i].next.kind == EXPLORED_WAIT_SLEEP)
 			kind = EXPLORED_LOST_WAKE_UP;
 	record_finding(x, kind, "");
 	append(&x->finding, "nobody can run");
 	for (int i = 0; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live)
+		if (task_is_live(x, &x->tasks[i]))
 			append_wait(x, &x->tasks[i]);
 }
 
@@ -644,7 +688,7 @@ static void report_livelock(struct explored *x)
 	record_finding(x, EXPLORED_LIVELOCK, "");
 	append(&x->finding, "%u steps, and no end", x->config.step_bound);
 	for (int i = 0; i < max_runners(&x->config); i++)
-		if (x->tasks[i].live)
+		if (task_is_live(x, &x->tasks[i]))
 			append(&x->finding, "; %s is at %s", x->tasks[i].name,
 			       explored_kind_name((enum explored_kind)x->tasks[i].next.kind));
 }

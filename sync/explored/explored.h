@@ -136,8 +136,8 @@ enum explored_end {
 };
 
 /*
- * All are called on the driver's stack, between steps.  @runnable: bit t is task t, RCU tasks
- * included; never 0.
+ * All are called between steps, on the driver's stack or, if @shallow, on that of a task.
+ * @runnable: bit t is task t, RCU tasks included; never 0.
  */
 struct explored_strategy {
 	/* The task to step, or -1: abandon this execution. */
@@ -146,6 +146,7 @@ struct explored_strategy {
 	int (*choose)(void *arg, struct explored *x, unsigned int bound);
 	/* The execution is over; explored_next() still tells what blocked tasks wait for.  Or NULL. */
 	void (*end)(void *arg, struct explored *x, enum explored_end end);
+	bool shallow; /* pick() and choose() need no more than 4 KiB of stack */
 };
 
 /* From the tasks' beginnings.  Nothing may be held, waited for or queued. */
@@ -168,8 +169,28 @@ void explored_snapshot_free(struct explored_snapshot *snapshot);
 
 /* Is it possible now? */
 bool explored_can_run(const struct explored *x, int task);
+
+/* What strategies look at in each step; the first member of struct explored. */
+struct explored_shown {
+	uint32_t live; /* tasks that have a next step, a bit each */
+	const struct explored_step *next[EXPLORED_RUNNERS_MAX];
+};
+
+/* Of all tasks, those for RCU included, a bit each: it has not ended, and has something to do. */
+static inline uint32_t explored_live(const struct explored *x)
+{
+	return ((const struct explored_shown *)x)->live;
+}
+
 /* What task @task will do next; NULL: it has ended, or is an RCU task with nothing to do. */
-const struct explored_step *explored_next(const struct explored *x, int task);
+static inline const struct explored_step *explored_next(const struct explored *x, int task)
+{
+	const struct explored_shown *shown = (const struct explored_shown *)x;
+
+	if ((unsigned int)task >= EXPLORED_RUNNERS_MAX || !(shown->live >> task & 1))
+		return NULL;
+	return shown->next[task];
+}
 
 /*
  * The addresses that @task, which is about to take a step, will return to, the innermost first; some

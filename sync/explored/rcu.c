@@ -164,9 +164,9 @@ static void begin_rcu_task(struct explored *x, int cpu)
 {
 	struct task *task = &x->tasks[x->config.nr_tasks + cpu];
 
-	if (task->live)
+	if (task_is_live(x, task))
 		return;
-	task->live = true;
+	task_set_live(x, task, true);
 	task->next = next_callback(x, cpu);
 	coroutine_start(&task->coroutine, run_callbacks, x);
 }
