@@ -133,7 +133,11 @@ static int counting_pick(void *state, struct explored *x, uint32_t runnable)
 uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, bool by_counting,
 			     struct signatures *seen, uint64_t limit)
 {
-	const struct explored_strategy steps = { counting_pick, search_choose, search_end };
+	const struct explored_strategy steps = {
+		.pick = counting_pick,
+		.choose = search_choose,
+		.end = search_end,
+	};
 	const struct strategy_params params = { .bounded = !by_counting, .preemptions = bound };
 	struct counting counting = { .last = -1 };
 	struct member members[EXPLORED_TASKS_MAX];
