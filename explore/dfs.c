@@ -62,14 +62,11 @@ static bool next(struct search *search, int depth)
 
 static const struct reduction none = { .enter = enter, .next = next };
 
-static bool dfs_open(void *state, struct explored *x)
-{
-	return search_begin(state, &none, x);
-}
-
 static bool dfs_begin(void *state, struct explored *x, uint64_t execution)
 {
-	return (execution || dfs_open(state, x)) && search_next_execution(state);
+	if (execution == 0 && !search_begin(state, &none, x))
+		return false;
+	return search_next_execution(state);
 }
 
 const struct strategy strategy_dfs = {
@@ -77,9 +74,11 @@ const struct strategy strategy_dfs = {
 	.summary = "every interleaving, or those with --preemptions=N: for very small scenarios",
 	.size = sizeof(struct search),
 	.init = search_init,
-	.open = dfs_open,
 	.begin = dfs_begin,
 	.fini = search_fini,
 	.stats = search_stats,
-	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
+	.steps = { .pick = search_pick,
+		   .choose = search_choose,
+		   .end = search_end,
+		   .shallow = true },
 };

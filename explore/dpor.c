@@ -55,14 +55,9 @@ static void reverse(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
 
-	for (uint32_t left = node->sleep | node->elsewhere; left && RULE(sleepers_cover);
-	     left &= left - 1) {
-		int task = __builtin_ctz(left);
-		int place = weak_initial(&search->sequence, &node->sleeping[task]);
-
-		if (place > 0 || (place < 0 && !(node->foreign & ~node->elsewhere & 1u << task)))
+	for (uint32_t left = node->sleep; left && RULE(sleepers_cover); left &= left - 1)
+		if (weak_initial(&search->sequence, &node->sleeping[__builtin_ctz(left)]))
 			return;
-	}
 	wakeup_insert(&dpor_of(search)->pool, &node->wakeup, &search->sequence);
 }
 
@@ -89,24 +84,18 @@ static const struct reduction optimal = {
 	.next = next,
 };
 
-static bool dpor_open(void *state, struct explored *x)
-{
-	struct dpor *dpor = state;
-
-	wakeup_init(&dpor->pool);
-	if (!search_begin(&dpor->search, &optimal, x))
-		return false;
-	dpor->search.pool = &dpor->pool;
-	for (int i = 0; i < dpor->search.sequence.max; i++)
-		dpor->search.nodes[i].wakeup = -1;
-	return true;
-}
-
 static bool dpor_begin(void *state, struct explored *x, uint64_t execution)
 {
 	struct dpor *dpor = state;
 
-	return (execution || dpor_open(dpor, x)) && search_next_execution(&dpor->search);
+	if (execution == 0) {
+		wakeup_init(&dpor->pool);
+		if (!search_begin(&dpor->search, &optimal, x))
+			return false;
+		for (int i = 0; i < dpor->search.sequence.max; i++)
+			dpor->search.nodes[i].wakeup = -1;
+	}
+	return search_next_execution(&dpor->search);
 }
 
 static void dpor_fini(void *state)
@@ -129,9 +118,11 @@ const struct strategy strategy_dpor = {
 	.summary = "exhaustive: one execution for each trace (optimal partial-order reduction)",
 	.size = sizeof(struct dpor),
 	.init = search_init,
-	.open = dpor_open,
 	.begin = dpor_begin,
 	.fini = dpor_fini,
 	.stats = dpor_stats,
-	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
+	.steps = { .pick = search_pick,
+		   .choose = search_choose,
+		   .end = search_end,
+		   .shallow = true },
 };

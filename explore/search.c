@@ -24,7 +24,6 @@ void search_init(void *state, const struct strategy_params *params)
 	struct search *search = state;
 
 	search->profile = params->profile;
-	search->keep_going = params->keep_going;
 	search->bounded = params->bounded;
 	search->preemptions = params->preemptions;
 }
@@ -36,9 +35,7 @@ bool search_begin(struct search *search, const struct reduction *reduction, stru
 	*search = (struct search){
 		.reduction = reduction,
 		.x = x,
-		.root = -1,
 		.profile = search->profile,
-		.keep_going = search->keep_going,
 		.bounded = search->bounded,
 		.preemptions = search->preemptions,
 	};
@@ -112,7 +109,6 @@ static void inherit_sleep(struct search *search, int depth)
 		if (task == step->task || ops_depend(&above->sleeping[task], step))
 			continue;
 		node->sleep |= 1u << task;
-		node->foreign |= above->foreign & 1u << task;
 		node->sleeping[task] = above->sleeping[task];
 	}
 }
@@ -121,7 +117,7 @@ static void descend(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
 
-	node->sleep = node->foreign = node->elsewhere = 0;
+	node->sleep = 0;
 	node->backtrack = node->explored = 0;
 	node->nr_choices = node->choices_left = node->choice = 0;
 	if (depth == 0)
@@ -151,7 +147,6 @@ static bool decide(struct search *search, int depth, uint32_t runnable)
 	uint32_t candidates;
 
 	descend(search, depth);
-	search->used = max(search->used, depth + 1);
 	candidates = runnable & ~search->nodes[depth].sleep;
 	if (!candidates) {
 		search->blocked = true;
@@ -160,22 +155,6 @@ static bool decide(struct search *search, int depth, uint32_t runnable)
 	search->reduction->enter(search, depth, candidates);
 	search->decided = depth + 1;
 	return true;
-}
-
-/* Of branches that another part has, source sets know only the task; here its step is seen. */
-static void resolve_sleep(struct search *search, int depth)
-{
-	struct node *node = &search->nodes[depth];
-
-	for (uint32_t left = node->sleep; left; left &= left - 1) {
-		int task = __builtin_ctz(left);
-
-		if (node->sleeping[task].kind == STEP_OF_TASK &&
-		    history_next(&search->history, search->x, task, &node->sleeping[task]))
-			snprintf(search->error, sizeof(search->error),
-				 "at step %d %s should sleep, and has ended: the search is wrong",
-				 depth, explored_name_of(search->x, task));
-	}
 }
 
 int search_pick(void *state, struct explored *x, uint32_t runnable)
@@ -190,11 +169,8 @@ int search_pick(void *state, struct explored *x, uint32_t runnable)
 	}
 	if (depth >= search->decided && !decide(search, depth, runnable))
 		return -1;
-	if (depth == search->root)
-		resolve_sleep(search, depth);
 	if (!as_decided(search, depth, runnable))
 		return -1;
-	search->runnable = runnable;
 	task = search->nodes[depth].taken.task;
 	history_before_step(&search->history, x, task);
 	return task;
@@ -214,23 +190,6 @@ int search_choose(void *state, struct explored *x, unsigned int bound)
 	return (int)node->choice;
 }
 
-/*
- * A violation ended the execution before the others had taken their steps, and no race was seen that
- * they would have had.  Any of them could have gone first.
- */
-static void note_others(struct search *search, struct explored *x)
-{
-	struct history *history = &search->history;
-	uint32_t left = search->runnable & ~(1u << history->events[history->nr - 1].op.task);
-
-	search->halted = true;
-	search->nr_others = 0;
-	for (; left; left &= left - 1)
-		if (!history_next(history, x, __builtin_ctz(left),
-				  &search->others[search->nr_others]))
-			search->nr_others++;
-}
-
 void search_end(void *state, struct explored *x, enum explored_end end)
 {
 	struct search *search = state;
@@ -244,9 +203,6 @@ void search_end(void *state, struct explored *x, enum explored_end end)
 	else
 		stats->traces++;
 	stats->steps += (uint64_t)search->history.nr;
-	if (search->keep_going && end == EXPLORED_FOUND && !explored_deadlocked(x) &&
-	    search->history.nr)
-		note_others(search, x);
 	if (end == EXPLORED_COMPLETE || (end == EXPLORED_FOUND && !explored_deadlocked(x)) ||
 	    !RULE(the_blocked_race))
 		return;
@@ -299,21 +255,6 @@ static void analyse_all(struct search *search)
 		analyse(search, &search->pending[i], history->nr);
 }
 
-static void let_others_go_first(struct search *search)
-{
-	int depth = search->history.nr - 1;
-
-	for (int i = 0; search->halted && i < search->nr_others; i++) {
-		const struct op *op = &search->others[i];
-
-		if (search->nodes[depth].sleep >> op->task & 1)
-			continue;
-		search->sequence.nr = 1;
-		search->sequence.ops[0] = *op;
-		search->reduction->reverse(search, depth);
-	}
-}
-
 static bool next_choice(struct node *node)
 {
 	if (!node->choices_left)
@@ -323,10 +264,10 @@ static bool next_choice(struct node *node)
 	return true;
 }
 
-/* The deepest node of this part with a branch left.  => false: there is none */
+/* The deepest node with a branch left.  => false: there is none */
 static bool backtrack(struct search *search)
 {
-	for (int depth = search->history.nr - 1; depth >= max(search->root, 0); depth--) {
+	for (int depth = search->history.nr - 1; depth >= 0; depth--) {
 		struct node *node = &search->nodes[depth];
 		int task = node->taken.task;
 
@@ -334,8 +275,6 @@ static bool backtrack(struct search *search)
 		history_truncate(&search->history, depth);
 		if (next_choice(node))
 			return true;
-		if (depth == search->root)
-			return false;
 		if (search->reduction->sleeps) {
 			node->sleep |= 1u << task;
 			node->sleeping[task] = node->taken;
@@ -352,14 +291,12 @@ bool search_next_execution(struct search *search)
 	if (search->error[0])
 		return false;
 	if (search->started) {
-		if (search->reduction->reverse) {
+		if (search->reduction->reverse)
 			analyse_all(search);
-			let_others_go_first(search);
-		}
 		if (!backtrack(search))
 			return false;
 	}
 	search->started = true;
-	search->blocked = search->halted = false;
+	search->blocked = false;
 	return true;
 }

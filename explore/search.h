@@ -18,19 +18,17 @@
 #include "wakeup.h"
 
 struct node {
-	struct op taken;      /* the branch that is being explored */
+	struct op taken;			       /* the branch that is being explored */
 	unsigned int choice, nr_choices, choices_left; /* if that is a choice */
-	uint32_t sleep;	      /* tasks whose next step need not be explored from here */
-	uint32_t foreign;     /* of these: put to sleep by another part of the search; see frontier.h */
-	uint32_t elsewhere;   /* the same: another part of the search explores it; see frontier.h */
-	struct op sleeping[HISTORY_TASKS_MAX]; /* that step, of both */
+	uint32_t sleep; /* tasks whose next step need not be explored from here */
+	struct op sleeping[HISTORY_TASKS_MAX]; /* that step */
 
 	/* The reduction's own. */
-	int wakeup;	      /* dpor.c: its wakeup tree, the first branch of which is @taken */
-	uint32_t backtrack;   /* source.c, dfs.c: tasks to explore from here */
+	int wakeup;	    /* dpor.c: its wakeup tree, the first branch of which is @taken */
+	uint32_t backtrack; /* source.c, dfs.c: tasks to explore from here */
 	uint32_t explored;
 	unsigned int preemptions; /* dfs.c: so many on the way here */
-	int stays;	      /* dfs.c: the task whose preemption another branch is; -1: nobody's */
+	int stays; /* dfs.c: the task whose preemption another branch is; -1: nobody's */
 };
 
 struct search;
@@ -54,24 +52,16 @@ struct search {
 	struct node *nodes;
 	struct sequence sequence;
 	int *candidates;
-	int decided;	      /* nodes from the root whose branch is chosen already */
-	int root;	      /* deepest node above which branches are not this part's; -1: none */
-	int used;	      /* nodes that may have a plan */
+	int decided; /* nodes from the root whose branch is chosen already */
 	bool started, blocked;
 	struct op pending[HISTORY_TASKS_MAX]; /* of tasks that are blocked at the end */
 	int nr_pending;
-	/* An execution that a violation cut off: who else could have taken the last step. */
-	bool keep_going, halted;
-	uint32_t runnable;    /* at the last step */
-	struct op others[HISTORY_TASKS_MAX];
-	int nr_others;
-	struct wakeup_pool *pool; /* dpor.c: of all plans; NULL: there are none */
 	struct search_stats stats;
 	struct profile *profile; /* NULL: nobody asked */
-	bool bounded;	      /* dfs.c: no schedule with more than so many preemptions */
+	bool bounded;		 /* dfs.c: no schedule with more than so many preemptions */
 	unsigned int preemptions;
-	uint64_t left_out;    /* branches that the bound has cut off */
-	char error[256];      /* "": none */
+	uint64_t left_out; /* branches that the bound has cut off */
+	char error[256];   /* "": none */
 };
 
 /* => false: out of memory, and search->error says so */

@@ -193,15 +193,10 @@ static bool same_words(const char *a, const char *b)
 	return *a == *b;
 }
 
-bool fail_alike(const char *invariant, const char *message, const char *other_invariant,
-		const char *other_message)
-{
-	return !strcmp(invariant, other_invariant) && same_words(message, other_message);
-}
-
 static bool fails_alike(const struct outcome *a, const struct outcome *b)
 {
-	return b->violated && fail_alike(a->invariant, a->message, b->invariant, b->message);
+	return b->violated && !strcmp(a->invariant, b->invariant) &&
+	       same_words(a->message, b->message);
 }
 
 /* Follow the next plan, and keep what came of it if that is smaller. */

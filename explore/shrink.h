@@ -4,10 +4,6 @@
 
 #include "engine.h"
 
-/* The same invariant, and messages of the same words: their numbers may be others. */
-bool fail_alike(const char *invariant, const char *message, const char *other_invariant,
-		const char *other_message);
-
 /*
  * @engine has just made an execution that failed with @outcome.  Make others, of which the last,
  * with its outcome, is the smallest that fails alike.  One that cannot be made again does not fail.

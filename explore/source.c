@@ -61,14 +61,11 @@ static const struct reduction source_sets = {
 	.next = next,
 };
 
-static bool source_open(void *state, struct explored *x)
-{
-	return search_begin(state, &source_sets, x);
-}
-
 static bool source_begin(void *state, struct explored *x, uint64_t execution)
 {
-	return (execution || source_open(state, x)) && search_next_execution(state);
+	if (execution == 0 && !search_begin(state, &source_sets, x))
+		return false;
+	return search_next_execution(state);
 }
 
 const struct strategy strategy_source = {
@@ -76,7 +73,6 @@ const struct strategy strategy_source = {
 	.summary = "exhaustive, by source sets: the second implementation, to check dpor by",
 	.size = sizeof(struct search),
 	.init = search_init,
-	.open = source_open,
 	.begin = source_begin,
 	.fini = search_fini,
 	.stats = search_stats,

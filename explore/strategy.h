@@ -16,7 +16,6 @@
 struct strategy_params {
 	uint64_t seed;
 	unsigned int depth;	 /* of pct; 0: its default */
-	bool keep_going;	 /* of searches: a violation is an end like others */
 	bool bounded;		 /* of dfs: no schedule with more than @preemptions */
 	unsigned int preemptions;
 	struct profile *profile; /* of searches: where races are noted; NULL: nowhere */
@@ -44,8 +43,6 @@ struct strategy {
 	 * schedule within the bound has been seen.  Sampling never says so.
 	 */
 	bool (*begin)(void *state, struct explored *x, uint64_t execution);
-	/* Of a search: get ready for parts of it (frontier.h), instead of @begin.  => false: @stats */
-	bool (*open)(void *state, struct explored *x);
 	/* All get the state. */
 	struct explored_strategy steps;
 	/* NULL if it is no search.  => what went wrong, so that nothing is proved; NULL: nothing */

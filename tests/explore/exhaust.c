@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "frontier.h"
-#include "prng.h"
 #include "search.h"
 
 #define STEP_BOUND 1024
@@ -15,64 +13,30 @@ unsigned int rules_left_out;
 
 static char last_error[256]; /* of a search that is gone */
 
-/* ---- Signatures ----------------------------------------------------------------------------------- */
+/* ---- Traces ------------------------------------------------------------------------------------------ */
 
-static size_t slot_of(const struct signatures *set, uint64_t signature)
+/* Is @signature new?  Then it is in. */
+static bool see(struct trace_set *seen, uint64_t signature)
 {
-	size_t slot = signature & (set->max - 1);
+	int added = trace_set_add(seen, signature);
 
-	while (set->slots[slot] && set->slots[slot] != signature)
-		slot = (slot + 1) & (set->max - 1);
-	return slot;
-}
-
-static void grow(struct signatures *set)
-{
-	struct signatures bigger = { .max = set->max ? 2 * set->max : 4096 };
-
-	bigger.slots = calloc(bigger.max, sizeof(*bigger.slots));
-	if (!bigger.slots)
+	if (added < 0)
 		abort();
-	for (size_t i = 0; i < set->max; i++)
-		if (set->slots[i])
-			signatures_add(&bigger, set->slots[i]);
-	free(set->slots);
-	*set = bigger;
+	return added;
 }
 
-bool signatures_add(struct signatures *set, uint64_t signature)
+bool traces_same(const struct trace_set *a, const struct trace_set *b)
 {
-	size_t slot;
+	struct trace_set both = { .nr = 0 };
+	bool same = a->nr == b->nr;
 
-	if (2 * set->nr >= set->max)
-		grow(set);
-	signature += !signature;
-	slot = slot_of(set, signature);
-	if (set->slots[slot])
-		return false;
-	set->slots[slot] = signature;
-	set->nr++;
-	return true;
-}
-
-bool signatures_have(const struct signatures *set, uint64_t signature)
-{
-	return set->max && set->slots[slot_of(set, signature + !signature)];
-}
-
-bool signatures_same(const struct signatures *a, const struct signatures *b)
-{
-	if (a->nr != b->nr)
-		return false;
 	for (size_t i = 0; i < a->max; i++)
-		if (a->slots[i] && !signatures_have(b, a->slots[i]))
-			return false;
-	return true;
-}
-
-void signatures_fini(struct signatures *set)
-{
-	free(set->slots);
+		if (a->slots[i])
+			see(&both, a->slots[i]);
+	for (size_t i = 0; same && i < b->max; i++)
+		same = !b->slots[i] || !see(&both, b->slots[i]);
+	trace_set_fini(&both);
+	return same;
 }
 
 /* ---- Running ---------------------------------------------------------------------------------------- */
@@ -131,7 +95,7 @@ static int counting_pick(void *state, struct explored *x, uint32_t runnable)
 }
 
 uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, bool by_counting,
-			     struct signatures *seen, uint64_t limit)
+			     struct trace_set *seen, uint64_t limit)
 {
 	const struct explored_strategy steps = {
 		.pick = counting_pick,
@@ -157,146 +121,12 @@ uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, 
 		if (counting.preemptions > bound)
 			continue;
 		nr++;
-		signatures_add(seen, history_signature(&counting.search.history));
+		see(seen, history_signature(&counting.search.history));
 	}
 	search_fini(&counting.search);
 	explored_attach(NULL);
 	free(x);
 	return execution < limit ? nr : 0;
-}
-
-/* ---- In parts ---------------------------------------------------------------------------------------- */
-
-#define WORKERS_MAX 4
-
-/* They take turns on one machine: each has a search and numbers of its own. */
-struct worker {
-	void *state; /* begins with a struct search */
-	struct numbering numbering;
-	struct part *part; /* NULL: none */
-};
-
-struct parts {
-	const struct program *program;
-	int n, k;
-	const struct strategy *strategy;
-	struct signatures *seen;
-	const struct in_parts *how;
-	struct explored *x;
-	struct frontier frontier;
-	struct worker workers[WORKERS_MAX];
-	struct prng prng;
-	struct exhausted result;
-};
-
-static void run_once(struct parts *parts, struct worker *worker)
-{
-	struct search *search = worker->state;
-	struct exhausted *result = &parts->result;
-	enum explored_end end;
-
-	explored_attach(parts->x);
-	parts->program->reset(parts->n, parts->k);
-	end = explored_run(parts->x, &parts->strategy->steps, search);
-	if (end == EXPLORED_FOUND && explored_deadlocked(parts->x))
-		result->deadlocks++;
-	else if (end == EXPLORED_FOUND)
-		result->error = explored_finding(parts->x)->message;
-	if (end == EXPLORED_COMPLETE && parts->program->holds &&
-	    !parts->program->holds(parts->n, parts->k))
-		result->failing++;
-	part_count(worker->part, search, (unsigned int)search->history.nr);
-	if (end != EXPLORED_ABANDONED &&
-	    !signatures_add(parts->seen, history_signature(&search->history)))
-		result->duplicates++;
-}
-
-/* One execution, or what lies between two. */
-static void take_turn(struct parts *parts, struct worker *worker)
-{
-	struct search *search = worker->state;
-
-	if (!worker->part) {
-		worker->part = frontier_take(&parts->frontier);
-		if (!worker->part)
-			return;
-		part_load(&parts->frontier, worker->part, search, &worker->numbering);
-	}
-	if (!search_next_execution(search)) {
-		part_finish(&parts->frontier, worker->part, search, &worker->numbering);
-		worker->part = NULL;
-		return;
-	}
-	part_hand_out(&parts->frontier, worker->part, search, &worker->numbering);
-	if (parts->how->stops && !prng_below(&parts->prng, (uint64_t)parts->how->stops)) {
-		part_stop(&parts->frontier, worker->part, search, &worker->numbering);
-		worker->part = NULL;
-		return;
-	}
-	run_once(parts, worker);
-}
-
-static void open_workers(struct parts *parts)
-{
-	const struct place_range nothing[PLACE_RANGES] = { { NULL, 0 } };
-
-	for (int i = 0; i < parts->how->workers; i++) {
-		struct worker *worker = &parts->workers[i];
-
-		worker->state = calloc(1, parts->strategy->size);
-		if (!worker->state || !parts->strategy->open(worker->state, parts->x))
-			abort();
-		numbering_init(&worker->numbering, &parts->frontier.places,
-			       &((struct search *)worker->state)->history, nothing);
-	}
-}
-
-static void close_workers(struct parts *parts)
-{
-	for (int i = 0; i < parts->how->workers; i++) {
-		struct worker *worker = &parts->workers[i];
-		struct search_stats stats = { .traces = 0 };
-		const char *error = parts->strategy->stats(worker->state, &stats);
-
-		if (error && !parts->result.error)
-			parts->result.error = "a worker's search went wrong";
-		numbering_fini(&worker->numbering);
-		parts->strategy->fini(worker->state);
-		free(worker->state);
-	}
-}
-
-struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
-				  const struct strategy *strategy, struct signatures *seen,
-				  const struct in_parts *in_parts)
-{
-	struct parts parts = { .program = program,
-			       .n = n,
-			       .k = k,
-			       .strategy = strategy,
-			       .seen = seen,
-			       .how = in_parts };
-	struct member members[EXPLORED_TASKS_MAX];
-
-	for (int i = 0; i < program->nr_tasks; i++)
-		members[i] = (struct member){ program, i, n, k };
-	prng_seed(&parts.prng, in_parts->seed);
-	parts.x = create(program, members);
-	if (frontier_init(&parts.frontier, in_parts->executions, false, STEP_BOUND))
-		abort();
-	open_workers(&parts);
-	while (frontier_is_open(&parts.frontier) && !parts.result.error &&
-	       !frontier_failed(&parts.frontier))
-		take_turn(&parts,
-			  &parts.workers[prng_below(&parts.prng, (uint64_t)in_parts->workers)]);
-	close_workers(&parts);
-	parts.result.stats.traces = parts.frontier.counts.traces;
-	parts.result.stats.blocked = parts.frontier.counts.blocked;
-	parts.result.distinct = seen->nr;
-	frontier_fini(&parts.frontier);
-	explored_attach(NULL);
-	free(parts.x);
-	return parts.result;
 }
 
 /* ---- In one piece ------------------------------------------------------------------------------------- */
@@ -320,7 +150,7 @@ static uint64_t signature_of(struct history *history, const struct explored *x)
 }
 
 struct exhausted exhaust(const struct program *program, int n, int k,
-			 const struct strategy *strategy, struct signatures *seen, uint64_t limit)
+			 const struct strategy *strategy, struct trace_set *seen, uint64_t limit)
 {
 	struct member members[EXPLORED_TASKS_MAX];
 	struct exhausted result = { .failing = 0 };
@@ -355,8 +185,7 @@ struct exhausted exhaust(const struct program *program, int n, int k,
 			break;
 		if (end == EXPLORED_COMPLETE && program->holds && !program->holds(n, k))
 			result.failing++;
-		if (end != EXPLORED_ABANDONED && seen &&
-		    !signatures_add(seen, signature_of(&history, x)))
+		if (end != EXPLORED_ABANDONED && seen && !see(seen, signature_of(&history, x)))
 			result.duplicates++;
 	}
 	error = strategy->stats(state, &result.stats);
@@ -376,34 +205,34 @@ struct exhausted exhaust(const struct program *program, int n, int k,
 /* ---- Comparing ----------------------------------------------------------------------------------------- */
 
 static void compare_dpor(struct comparison *result, const struct program *program, uint64_t limit,
-			 const struct signatures *all)
+			 const struct trace_set *all)
 {
-	struct signatures seen = { .nr = 0 };
+	struct trace_set seen = { .nr = 0 };
 	struct exhausted dpor = exhaust(program, 0, 0, &strategy_dpor, &seen, limit);
 
 	result->by_dpor = seen.nr;
 	result->twice = dpor.duplicates;
 	result->blocked = dpor.stats.blocked;
 	result->error = dpor.error;
-	result->agree &= !dpor.error && !dpor.duplicates && !dpor.stats.blocked &&
-			 signatures_same(all, &seen);
-	signatures_fini(&seen);
+	result->agree &=
+		!dpor.error && !dpor.duplicates && !dpor.stats.blocked && traces_same(all, &seen);
+	trace_set_fini(&seen);
 }
 
 static void compare_source(struct comparison *result, const struct program *program, uint64_t limit,
-			   const struct signatures *all)
+			   const struct trace_set *all)
 {
-	struct signatures seen = { .nr = 0 };
+	struct trace_set seen = { .nr = 0 };
 	struct exhausted source = exhaust(program, 0, 0, &strategy_source, &seen, limit);
 
 	result->by_source = seen.nr;
-	result->agree = !source.error && signatures_same(all, &seen);
-	signatures_fini(&seen);
+	result->agree = !source.error && traces_same(all, &seen);
+	trace_set_fini(&seen);
 }
 
 struct comparison compare(const struct program *program, uint64_t limit, bool by_dpor)
 {
-	struct signatures all = { .nr = 0 };
+	struct trace_set all = { .nr = 0 };
 	unsigned int left_out = rules_left_out;
 	struct comparison result = { .compared = false };
 	struct exhausted brute;
@@ -418,6 +247,6 @@ struct comparison compare(const struct program *program, uint64_t limit, bool by
 		if (by_dpor)
 			compare_dpor(&result, program, 2 * limit, &all);
 	}
-	signatures_fini(&all);
+	trace_set_fini(&all);
 	return result;
 }

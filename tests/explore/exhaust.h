@@ -5,6 +5,7 @@
 #pragma once
 
 #include "strategy.h"
+#include "trace_set.h"
 
 struct program {
 	const char *name;
@@ -23,42 +24,21 @@ struct exhausted {
 	const char *error; /* NULL: it came to its end */
 };
 
-struct signatures {
-	uint64_t *slots;
-	size_t nr, max;
-};
-
 /* Of rules, in the build of the explorer that can leave them out; see left_out.h. */
 extern unsigned int rules_left_out;
 
-/* Is @signature new?  Then it is in. */
-bool signatures_add(struct signatures *set, uint64_t signature);
-bool signatures_have(const struct signatures *set, uint64_t signature);
-bool signatures_same(const struct signatures *a, const struct signatures *b);
-void signatures_fini(struct signatures *set);
-
-/* In parts, as several workers would, which are interrupted now and then. */
-struct in_parts {
-	unsigned int executions; /* of a part, before it hands branches out; 0: all in one piece */
-	int workers;
-	uint64_t seed; /* of who goes on */
-	int stops;     /* one in so many executions; 0: none */
-};
-
-struct exhausted exhaust_in_parts(const struct program *program, int n, int k,
-				  const struct strategy *strategy, struct signatures *seen,
-				  const struct in_parts *in_parts);
+bool traces_same(const struct trace_set *a, const struct trace_set *b);
 
 /*
  * Interleavings with at most @bound preemptions: by the search's own bound, or by going through all
  * and counting.  @seen: gets the signatures of their traces.  => how many, or 0: more than @limit
  */
 uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, bool by_counting,
-			     struct signatures *seen, uint64_t limit);
+			     struct trace_set *seen, uint64_t limit);
 
 /* @seen: gets the signature of every trace; NULL: do not look.  @limit: executions; 0: none */
 struct exhausted exhaust(const struct program *program, int n, int k,
-			 const struct strategy *strategy, struct signatures *seen, uint64_t limit);
+			 const struct strategy *strategy, struct trace_set *seen, uint64_t limit);
 
 /* What brute force and both reductions say about a program. */
 struct comparison {

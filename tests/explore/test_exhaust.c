@@ -21,8 +21,8 @@
 
 #define BRUTE_FORCE_MAX 30000 /* interleavings; programs with more are left out, and counted */
 #define QUICK_BRUTE_MAX 5000
-#define QUICK_MAX	50000  /* traces of a classic */
-#define FEW_TRACES	20     /* more have too many interleavings */
+#define QUICK_MAX	50000 /* traces of a classic */
+#define FEW_TRACES	20    /* more have too many interleavings */
 
 static int nr_programs = 40;
 static uint64_t first_seed = 7;
@@ -32,20 +32,19 @@ static bool at_length;
 
 static void check_classic(const struct classic *classic, const struct strategy *strategy)
 {
-	struct signatures seen = { .nr = 0 };
+	struct trace_set seen = { .nr = 0 };
 	struct exhausted result =
 		exhaust(&classic->program, classic->n, classic->k, strategy, &seen, 0);
 
-	signatures_fini(&seen);
+	trace_set_fini(&seen);
 	if (result.error || result.distinct != classic->traces || result.duplicates ||
 	    result.failing != classic->failing || result.deadlocks != classic->deadlocks)
 		fail_msg("%s: %s(%d, %d): %llu traces, %llu of them twice, %llu failing, %llu "
 			 "deadlocks; there are %llu, %llu and %llu; %s",
 			 strategy->name, classic->program.name, classic->n, classic->k,
-			 (unsigned long long)result.distinct,
-			 (unsigned long long)result.duplicates, (unsigned long long)result.failing,
-			 (unsigned long long)result.deadlocks, (unsigned long long)classic->traces,
-			 (unsigned long long)classic->failing,
+			 (unsigned long long)result.distinct, (unsigned long long)result.duplicates,
+			 (unsigned long long)result.failing, (unsigned long long)result.deadlocks,
+			 (unsigned long long)classic->traces, (unsigned long long)classic->failing,
 			 (unsigned long long)classic->deadlocks, result.error ? result.error : "");
 	if (strategy == &strategy_dpor)
 		assert_int_equal(result.stats.blocked, 0);
@@ -67,12 +66,12 @@ static void brute_force_sees_the_same_traces(void **state)
 	(void)state;
 	for (const struct classic *classic = classics; classic->program.name; classic++) {
 		struct exhausted result = { .error = "too many" };
-		struct signatures all = { .nr = 0 };
+		struct trace_set all = { .nr = 0 };
 
 		if (classic->traces <= FEW_TRACES)
 			result = exhaust(&classic->program, classic->n, classic->k, &strategy_dfs,
 					 &all, BRUTE_FORCE_MAX);
-		signatures_fini(&all);
+		trace_set_fini(&all);
 		if (!result.error && result.distinct != classic->traces)
 			fail_msg("%s(%d, %d): brute force sees %llu traces, not %llu",
 				 classic->program.name, classic->n, classic->k,
@@ -96,16 +95,16 @@ static void source_sets_see_the_same_traces(void **state)
 /* => false: brute force takes too long */
 static bool check_program(const struct program *program, enum program_class class)
 {
-	struct comparison result =
-		compare(program, at_length ? BRUTE_FORCE_MAX : QUICK_BRUTE_MAX,
-			program_class_is_for_dpor(class));
+	struct comparison result = compare(program, at_length ? BRUTE_FORCE_MAX : QUICK_BRUTE_MAX,
+					   program_class_is_for_dpor(class));
 
 	if (result.compared && !result.agree) {
 		random_program_print();
-		fail_msg("%s: %zu traces, dpor sees %zu (%llu twice, %llu blocked), source sets %zu; %s",
-			 program_class_name(class), result.traces, result.by_dpor,
-			 (unsigned long long)result.twice, (unsigned long long)result.blocked,
-			 result.by_source, result.error ? result.error : "");
+		fail_msg(
+			"%s: %zu traces, dpor sees %zu (%llu twice, %llu blocked), source sets %zu; %s",
+			program_class_name(class), result.traces, result.by_dpor,
+			(unsigned long long)result.twice, (unsigned long long)result.blocked,
+			result.by_source, result.error ? result.error : "");
 	}
 	return result.compared;
 }
@@ -113,97 +112,16 @@ static bool check_program(const struct program *program, enum program_class clas
 static void random_programs_have_the_traces_of_brute_force(void **state)
 {
 	(void)state;
-	for (int class = 0; class < NR_CLASSES; class++) {
-		uint64_t seed = (uint64_t)class * 1000 + first_seed;
+	for (int class = 0; class < NR_CLASSES; class ++) {
+		uint64_t seed = (uint64_t) class * 1000 + first_seed;
 		int checked = 0;
 
 		for (int i = 0; i < nr_programs; i++)
-			checked += check_program(random_program((enum program_class)class, &seed),
-						 (enum program_class)class);
+			checked += check_program(random_program((enum program_class) class, &seed),
+						 (enum program_class) class);
 		printf("# %s: %d of %d programs checked\n",
-		       program_class_name((enum program_class)class), checked, nr_programs);
+		       program_class_name((enum program_class) class), checked, nr_programs);
 		assert_true(checked > nr_programs / 10);
-	}
-}
-
-/* ---- In parts ------------------------------------------------------------------------------------------- */
-
-static const struct in_parts ways[] = {
-	{ .executions = 1, .workers = 1 },
-	{ .executions = 3, .workers = 2, .stops = 5 },
-	{ .executions = 2, .workers = 4, .stops = 3 },
-	{ .executions = 16, .workers = 3 },
-};
-
-/*
- * The same traces, each once, whoever explores which part when.  In parts dpor has blocked executions
- * too: see explore/frontier.h.
- */
-static bool check_in_parts(const struct program *program, enum program_class class, uint64_t seed)
-{
-	struct signatures all = { .nr = 0 };
-	struct exhausted whole = exhaust(program, 0, 0, &strategy_dpor, &all, BRUTE_FORCE_MAX);
-	bool checked = !whole.error;
-
-	for (size_t i = 0; checked && i < 2 * ARRAY_SIZE(ways); i++) {
-		const struct strategy *strategy = i % 2 ? &strategy_source : &strategy_dpor;
-		struct signatures seen = { .nr = 0 };
-		struct in_parts way = ways[i / 2];
-		struct exhausted result;
-
-		way.seed = seed;
-		result = exhaust_in_parts(program, 0, 0, strategy, &seen, &way);
-		if (result.error || result.duplicates || !signatures_same(&all, &seen)) {
-			random_program_print();
-			fail_msg("%s in way %zu: %s sees %zu traces of %zu (%llu twice, %llu "
-				 "blocked); %s",
-				 program_class_name(class), i / 2, strategy->name, seen.nr, all.nr,
-				 (unsigned long long)result.duplicates,
-				 (unsigned long long)result.stats.blocked,
-				 result.error ? result.error : "");
-		}
-		signatures_fini(&seen);
-	}
-	signatures_fini(&all);
-	return checked;
-}
-
-static void random_programs_have_the_same_traces_in_parts(void **state)
-{
-	(void)state;
-	for (int class = 0; class < NR_CLASSES; class++) {
-		uint64_t seed = (uint64_t)class * 1000 + 11;
-
-		if (!program_class_is_for_dpor((enum program_class)class))
-			continue;
-		for (int i = 0; i < nr_programs / 3; i++)
-			check_in_parts(random_program((enum program_class)class, &seed),
-				       (enum program_class)class, (uint64_t)i);
-	}
-}
-
-static void the_classics_have_the_same_traces_in_parts(void **state)
-{
-	const struct in_parts way = { .executions = 100, .workers = 2, .stops = 1000 };
-
-	(void)state;
-	for (const struct classic *classic = classics; classic->program.name; classic++) {
-		struct signatures seen = { .nr = 0 };
-		struct exhausted result;
-
-		if (classic->traces > 10000)
-			continue;
-		result = exhaust_in_parts(&classic->program, classic->n, classic->k,
-					  &strategy_dpor, &seen, &way);
-		if (result.error || seen.nr != classic->traces || result.duplicates ||
-		    result.failing != classic->failing ||
-		    result.deadlocks != classic->deadlocks)
-			fail_msg("%s(%d, %d): %zu traces, %llu twice, %llu blocked; %s",
-				 classic->program.name, classic->n, classic->k, seen.nr,
-				 (unsigned long long)result.duplicates,
-				 (unsigned long long)result.stats.blocked,
-				 result.error ? result.error : "");
-		signatures_fini(&seen);
 	}
 }
 
@@ -212,13 +130,13 @@ static void the_classics_have_the_same_traces_in_parts(void **state)
 /* => false: brute force takes too long */
 static bool check_preemptions(const struct program *program, unsigned int bound)
 {
-	struct signatures counted = { .nr = 0 }, bounded = { .nr = 0 };
+	struct trace_set counted = { .nr = 0 }, bounded = { .nr = 0 };
 	uint64_t wanted = exhaust_preemptions(program, bound, true, &counted, BRUTE_FORCE_MAX);
 	uint64_t nr = 0;
 
 	if (wanted) {
 		nr = exhaust_preemptions(program, bound, false, &bounded, BRUTE_FORCE_MAX);
-		if (nr != wanted || !signatures_same(&counted, &bounded)) {
+		if (nr != wanted || !traces_same(&counted, &bounded)) {
 			random_program_print();
 			fail_msg("with %u preemptions: %llu interleavings of %zu traces, and not "
 				 "%llu of %zu",
@@ -226,8 +144,8 @@ static bool check_preemptions(const struct program *program, unsigned int bound)
 				 (unsigned long long)wanted, counted.nr);
 		}
 	}
-	signatures_fini(&counted);
-	signatures_fini(&bounded);
+	trace_set_fini(&counted);
+	trace_set_fini(&bounded);
 	return wanted;
 }
 
@@ -237,12 +155,12 @@ static void a_bound_on_preemptions_leaves_out_what_is_beyond_it(void **state)
 	int checked = 0;
 
 	(void)state;
-	for (int class = 0; class < NR_CLASSES; class++) {
-		uint64_t seed = (uint64_t)class * 1000 + 23;
+	for (int class = 0; class < NR_CLASSES; class ++) {
+		uint64_t seed = (uint64_t) class * 1000 + 23;
 
 		for (int i = 0; i < nr_programs / 10; i++) {
 			const struct program *program =
-				random_program((enum program_class)class, &seed);
+				random_program((enum program_class) class, &seed);
 
 			for (unsigned int bound = 0; bound < 4; bound++)
 				checked += check_preemptions(program, bound);
@@ -259,8 +177,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(brute_force_sees_the_same_traces),
 		cmocka_unit_test(source_sets_see_the_same_traces),
 		cmocka_unit_test(random_programs_have_the_traces_of_brute_force),
-		cmocka_unit_test(random_programs_have_the_same_traces_in_parts),
-		cmocka_unit_test(the_classics_have_the_same_traces_in_parts),
 		cmocka_unit_test(a_bound_on_preemptions_leaves_out_what_is_beyond_it),
 	};
 
