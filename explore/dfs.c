@@ -10,6 +10,14 @@
  * of preemptions, so a reduction that tries one of them may have tried the wrong one.
  */
 #include "search.h"
+#include "trace_set.h"
+
+#include <stdio.h>
+
+struct dfs {
+	struct search search;
+	struct trace_set traces; /* of all interleavings, few are of different ones */
+};
 
 /* Who could go on at @depth, so that running another is a preemption.  => -1: nobody */
 static int who_stays(const struct search *search, int depth, uint32_t candidates)
@@ -69,16 +77,41 @@ static bool dfs_begin(void *state, struct explored *x, uint64_t execution)
 	return search_next_execution(state);
 }
 
+static void dfs_end(void *state, struct explored *x, enum explored_end end)
+{
+	struct dfs *dfs = state;
+	struct search *search = &dfs->search;
+
+	search_end(search, x, end);
+	if (!search->error[0] &&
+	    trace_set_add(&dfs->traces, history_signature(&search->history)) < 0)
+		snprintf(search->error, sizeof(search->error), "out of memory");
+}
+
+static void dfs_fini(void *state)
+{
+	struct dfs *dfs = state;
+
+	search_fini(&dfs->search);
+	trace_set_fini(&dfs->traces);
+}
+
+static const char *dfs_stats(const void *state, struct search_stats *stats)
+{
+	const struct dfs *dfs = state;
+	const char *error = search_stats(&dfs->search, stats);
+
+	stats->traces = dfs->traces.nr;
+	return error;
+}
+
 const struct strategy strategy_dfs = {
 	.name = "dfs",
 	.summary = "every interleaving, or those with --preemptions=N: for very small scenarios",
-	.size = sizeof(struct search),
+	.size = sizeof(struct dfs),
 	.init = search_init,
 	.begin = dfs_begin,
-	.fini = search_fini,
-	.stats = search_stats,
-	.steps = { .pick = search_pick,
-		   .choose = search_choose,
-		   .end = search_end,
-		   .shallow = true },
+	.fini = dfs_fini,
+	.stats = dfs_stats,
+	.steps = { .pick = search_pick, .choose = search_choose, .end = dfs_end, .shallow = true },
 };

@@ -12,10 +12,8 @@
 #include "engine.h"
 #include "profile.h"
 #include "schedule.h"
-#include "search.h"
 #include "shrink.h"
 #include "strategy.h"
-#include "trace_set.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,7 +47,6 @@ struct exploration {
 	struct engine engine;
 	const struct strategy *strategy;
 	void *state;
-	struct trace_set traces; /* that plain depth-first search has seen */
 	struct timespec began;
 	double next_progress; /* seconds */
 	uint64_t first;	      /* execution of the strategy, which begins anew with a promotion */
@@ -242,8 +239,6 @@ static void take_stats(struct exploration *e)
 	e->verdict->traces = stats.traces;
 	e->verdict->blocked = stats.blocked;
 	e->verdict->left_out = stats.left_out;
-	if (e->strategy == &strategy_dfs)
-		e->verdict->traces = e->traces.nr;
 	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
 		fail(e->verdict, "%s", error);
 }
@@ -319,18 +314,7 @@ static bool begin_anew(struct exploration *e, const struct strategy_params *para
 	if (e->strategy->init)
 		e->strategy->init(e->state, params);
 	e->first = e->verdict->executions;
-	trace_set_fini(&e->traces);
 	return true;
-}
-
-/* Of all interleavings, few are of different traces. */
-static void note_trace(struct exploration *e)
-{
-	const struct search *search = e->state;
-
-	if (e->strategy == &strategy_dfs &&
-	    trace_set_add(&e->traces, history_signature(&search->history)) < 0)
-		fail(e->verdict, "out of memory");
 }
 
 /* => false: it is over */
@@ -349,7 +333,6 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 	engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
 	e->engine.unwatched = false;
 	verdict->watched += watched;
-	note_trace(e);
 	verdict->steps += outcome.nr_steps;
 	verdict->longest = max(verdict->longest, outcome.nr_steps);
 	if (outcome.violated && !watched && !look_again(e, &outcome))
@@ -422,7 +405,6 @@ static void explore_by_strategy(struct exploration *e)
 		if (profile)
 			e->verdict->profile = profile_text(profile, explore->profile_lines);
 	}
-	trace_set_fini(&e->traces);
 	free(profile);
 	free(e->state);
 }
@@ -438,8 +420,9 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 		return;
 	}
 	if (explore->bounded && e.strategy != &strategy_dfs) {
-		fail(verdict, "a bound on preemptions needs the strategy dfs: a reduction would lose "
-			      "schedules within it");
+		fail(verdict,
+		     "a bound on preemptions needs the strategy dfs: a reduction would lose "
+		     "schedules within it");
 		return;
 	}
 	if (!explore->executions && explore->seconds <= 0) {

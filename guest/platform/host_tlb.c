@@ -220,9 +220,9 @@ static void map_run(struct host_tlb *tlb, const struct run *run)
 
 /*
  * The page that faulted whatever is recorded, since it faulted; and its neighbours, in as many
- * commands as their frames need.  A command costs the guest a fraction of a fault, and where both
- * sides share one CPU a thirtieth: after a migration a program would do little but fault its pages
- * in again one by one.
+ * commands as their frames need: after a migration neighbours have no neighbouring frames.  A command
+ * costs the guest one call of the host, a fault a signal and two hand-overs; where both sides
+ * share one CPU a program would do little but fault its pages in again one by one.
  */
 static void map_entries(struct host_tlb *tlb, struct host_region *region,
 			const struct gw_tlb_entry *entries, int nr)
