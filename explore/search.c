@@ -196,8 +196,12 @@ void search_end(void *state, struct explored *x, enum explored_end end)
 	struct search_stats *stats = &search->stats;
 
 	search->nr_pending = 0;
-	if (search->error[0] || history_extend(&search->history, x))
+	if (search->error[0])
 		return;
+	if (history_extend(&search->history, x)) {
+		snprintf(search->error, sizeof(search->error), "out of memory");
+		return;
+	}
 	if (search->blocked)
 		stats->blocked++;
 	else
