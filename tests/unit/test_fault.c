@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* test_fault.c - each kind of fault does its own thing, and refuses with the right reason */
-#include "fixture.h"
+#include "pages.h"
 
 #include <sys/mman.h>
 
@@ -9,13 +9,6 @@
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define BASE 0x100000ul
-
-static pte_t pte_at(struct mm *mm, unsigned long addr)
-{
-	pte_t *ptep = pte_offset_lockless(mm, addr);
-
-	return ptep ? ptep_get_lockless(ptep) : (pte_t){ 0 };
-}
 
 static unsigned long counter(struct fixture *fixture, enum gw_counter which)
 {

@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* test_fork.c - what a child inherits, what it shares, and who copies when */
-#include "fixture.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "fork.h"
 #include "migrate.h"
 #include "prng.h"
 #include "rmap.h"
-#include "tlb.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define BASE 0x100000ul
 #define FAR  0x40000000ul /* another table */
-
-static void store(struct mm *mm, unsigned long addr, uint64_t value)
-{
-	assert_int_equal(tlb_store(mm, addr, &value, sizeof(value)), GW_FAULT_DONE);
-}
-
-static uint64_t load(struct mm *mm, unsigned long addr)
-{
-	uint64_t value = 0;
-
-	assert_int_equal(tlb_load(mm, addr, &value, sizeof(value)), GW_FAULT_DONE);
-	return value;
-}
-
-static struct mm *fork_mm(struct mm *mm)
-{
-	struct mm *child;
-
-	assert_int_equal(dup_mm(mm, &child), 0);
-	return child;
-}
-
-static pte_t pte_at(struct mm *mm, unsigned long addr)
-{
-	pte_t *ptep = pte_offset_lockless(mm, addr);
-
-	return ptep ? ptep_get_lockless(ptep) : (pte_t){ 0 };
-}
-
-static struct folio *folio_at(struct mm *mm, unsigned long addr)
-{
-	return pfn_folio(mm->machine, pte_pfn(pte_at(mm, addr)));
-}
 
 static struct vma *vma_at(struct mm *mm, unsigned long addr)
 {
@@ -446,24 +411,17 @@ static void a_page_on_its_way_is_shared_too(void **state)
 
 /* ---- Failing ---------------------------------------------------------------------------------------------- */
 
-struct fork_operation {
-	struct mm *child;
-};
-
 static int fork_operation(struct fixture *fixture, void *arg)
 {
-	struct fork_operation *op = arg;
-
-	return dup_mm(fixture->mm, &op->child);
+	return dup_mm(fixture->mm, arg);
 }
 
 /* Fails when a fork that runs out of memory leaves something behind. */
 static void a_failed_fork_leaves_nothing(void **state)
 {
 	struct fixture *fixture = *state;
-	struct mm *mm = fixture->mm;
+	struct mm *mm = fixture->mm, *child;
 	struct mapping *file = fixture_file(fixture, "/file", 0x4000);
-	struct fork_operation op;
 	unsigned long free_before;
 
 	for (unsigned long i = 0; i < 20; i++) {
@@ -474,14 +432,14 @@ static void a_failed_fork_leaves_nothing(void **state)
 	store(mm, FAR, 7);
 	free_before = machine_free_frames(fixture->machine);
 	/* Objects are cached, so a run needs few frames; each VMA has one, two chains, a table. */
-	assert_true(fixture_fail_nth_sweep(fixture, mm, fork_operation, &op) > 80);
+	assert_true(fixture_fail_nth_sweep(fixture, mm, fork_operation, &child) > 80);
 	assert_int_equal(machine_free_frames(fixture->machine), free_before);
 	for (unsigned long i = 0; i < 20; i++) {
-		assert_int_equal(load(op.child, BASE + i * 0x40000000), 100 + i);
-		store(op.child, BASE + i * 0x40000000, 200 + i);
+		assert_int_equal(load(child, BASE + i * 0x40000000), 100 + i);
+		store(child, BASE + i * 0x40000000, 200 + i);
 		assert_int_equal(load(mm, BASE + i * 0x40000000), 100 + i);
 	}
-	mm_put(op.child);
+	mm_put(child);
 	mapping_put(file);
 }
 

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* test_gup.c - pins and references: what they keep, and what fork, migration and writes do with them */
-#include "fixture.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "fork.h"
 #include "gup.h"
 #include "migrate.h"
-#include "tlb.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define BASE 0x100000ul
 
 #define PIN_READ  GW_GUP_PIN
 #define PIN_WRITE (GW_GUP_PIN | GW_GUP_WRITE)
-
-static void store(struct mm *mm, unsigned long addr, uint64_t value)
-{
-	assert_int_equal(tlb_store(mm, addr, &value, sizeof(value)), GW_FAULT_DONE);
-}
-
-static uint64_t load(struct mm *mm, unsigned long addr)
-{
-	uint64_t value = 0;
-
-	assert_int_equal(tlb_load(mm, addr, &value, sizeof(value)), GW_FAULT_DONE);
-	return value;
-}
 
 /* What a device does. */
 static void device_write(struct fixture *fixture, struct folio *folio, uint64_t value)
@@ -41,26 +26,6 @@ static uint64_t device_read(struct fixture *fixture, struct folio *folio)
 
 	folio_read(fixture->machine, folio, 0, &value, sizeof(value));
 	return value;
-}
-
-static struct mm *fork_mm(struct mm *mm)
-{
-	struct mm *child;
-
-	assert_int_equal(dup_mm(mm, &child), 0);
-	return child;
-}
-
-static pte_t pte_at(struct mm *mm, unsigned long addr)
-{
-	pte_t *ptep = pte_offset_lockless(mm, addr);
-
-	return ptep ? ptep_get_lockless(ptep) : (pte_t){ 0 };
-}
-
-static struct folio *folio_at(struct mm *mm, unsigned long addr)
-{
-	return pfn_folio(mm->machine, pte_pfn(pte_at(mm, addr)));
 }
 
 typedef long (*gup_fn)(struct mm *mm, unsigned long addr, unsigned long nr_pages,

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* test_madvise.c - advice about mappings and about pages; mincore */
-#include "fixture.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "pgtable.h"
-#include "tlb.h"
 #include "uaccess.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
@@ -21,7 +19,7 @@
 #define POPULATE_READ  22
 #define POPULATE_WRITE 23
 
-static void store(struct mm *mm, unsigned long addr, unsigned char byte)
+static void store_byte(struct mm *mm, unsigned long addr, unsigned char byte)
 {
 	assert_int_equal(tlb_store(mm, addr, &byte, 1), GW_FAULT_DONE);
 }
@@ -32,13 +30,6 @@ static void assert_byte(struct mm *mm, unsigned long addr, unsigned char wanted)
 
 	assert_int_equal(tlb_load(mm, addr, &byte, 1), GW_FAULT_DONE);
 	assert_int_equal(byte, wanted);
-}
-
-static pte_t pte_at(struct mm *mm, unsigned long addr)
-{
-	pte_t *ptep = pte_offset_lockless(mm, addr);
-
-	return ptep ? ptep_get_lockless(ptep) : (pte_t){ 0 };
 }
 
 static unsigned long flags_at(struct mm *mm, unsigned long addr)
@@ -66,8 +57,8 @@ static void madvise_refuses_what_linux_refuses(void **state)
 	assert_int_equal(mm_madvise(mm, A, ~0ul, MADV_NORMAL), -EINVAL);
 	assert_int_equal(mm_madvise(mm, A, -0x1000ul, MADV_NORMAL), -EINVAL);
 	assert_int_equal(mm_madvise(mm, A, 0, MADV_DONTNEED), 0);
-	store(mm, A + 0x1000, 1);
-	store(mm, A + 0x3000, 1);
+	store_byte(mm, A + 0x1000, 1);
+	store_byte(mm, A + 0x3000, 1);
 	assert_int_equal(mm_madvise(mm, A, 0x4000, MADV_DONTNEED), -ENOMEM);
 	assert_byte(mm, A + 0x3000, 0);
 	assert_int_equal(mm_madvise(mm, A, 0x1000, MADV_REMOVE), -EINVAL);
@@ -128,10 +119,10 @@ static void what_is_not_needed_is_zero_again(void **state)
 	unsigned long before;
 
 	fixture_map_at(mm, A, 0x4000, RW);
-	store(mm, A, 1);
+	store_byte(mm, A, 1);
 	before = machine_free_frames(fixture->machine);
 	for (unsigned long at = 0x1000; at < 0x4000; at += PAGE_SIZE)
-		store(mm, A + at, 2);
+		store_byte(mm, A + at, 2);
 	assert_int_equal(mm_madvise(mm, A + 0x1000, 0x2001, MADV_DONTNEED), 0);
 	assert_int_equal(machine_free_frames(fixture->machine), before);
 	assert_byte(mm, A, 1);
@@ -139,7 +130,7 @@ static void what_is_not_needed_is_zero_again(void **state)
 	assert_int_equal(
 		fixture_mmap(mm, A + 0x10000, 0x2000, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
 		A + 0x10000);
-	store(mm, A + 0x10000, 7);
+	store_byte(mm, A + 0x10000, 7);
 	assert_int_equal(mm_madvise(mm, A + 0x10000, 0x2000, MADV_DONTNEED), 0);
 	assert_byte(mm, A + 0x10000, fixture_file_byte(0));
 	fixture_assert_valid(fixture);
@@ -154,7 +145,7 @@ static void free_pages_are_clean_until_they_are_written(void **state)
 	struct folio *folio;
 
 	fixture_map_at(mm, A, 0x1000, RW);
-	store(mm, A, 1);
+	store_byte(mm, A, 1);
 	folio = pfn_folio(fixture->machine, pte_pfn(pte_at(mm, A)));
 	folio_set(folio, PG_dirty); /* as an earlier mapping of it would have left it */
 	assert_true(pte_dirty(pte_at(mm, A)) && pte_young(pte_at(mm, A)));
@@ -163,7 +154,7 @@ static void free_pages_are_clean_until_they_are_written(void **state)
 	assert_false(folio_test(folio, PG_dirty) || folio_test(folio, PG_swapbacked));
 	assert_byte(mm, A, 1); /* nobody needed the frame */
 	assert_false(pte_dirty(pte_at(mm, A)));
-	store(mm, A, 2);
+	store_byte(mm, A, 2);
 	assert_true(pte_dirty(pte_at(mm, A)));
 	assert_byte(mm, A, 2);
 	assert_int_equal(mm_madvise(mm, A, 0x1000, COLD), 0);
@@ -267,7 +258,7 @@ static void mincore_tells_what_is_in(void **state)
 
 	fixture_map_at(mm, VEC, 0x1000, RW);
 	fixture_map_at(mm, A, 0x3000, RW);
-	store(mm, A + 0x1000, 1);
+	store_byte(mm, A + 0x1000, 1);
 	assert_residency(mm, A, "010");
 	assert_byte(mm, A + 0x2000, 0);
 	assert_residency(mm, A, "011");
@@ -281,7 +272,7 @@ static void mincore_tells_what_is_in(void **state)
 	assert_residency(mm, A, "0111111");
 	/* Across tables, and longer than what is looked at in one go. */
 	fixture_map_at(mm, 0x40000000, 0x400000, RW);
-	store(mm, 0x40000000 + 0x1ff000, 1);
+	store_byte(mm, 0x40000000 + 0x1ff000, 1);
 	memset(long_one, '0', 512);
 	long_one[512] = '\0';
 	long_one[0x1ff] = '1';
@@ -305,9 +296,9 @@ static void mincore_refuses_what_linux_refuses(void **state)
 	assert_int_equal(mm_mincore(mm, A, 0x1000, 1ul << 47), -EFAULT);
 	assert_int_equal(mm_mincore(mm, A, 0x1000, VEC + 0x1000), -EFAULT);
 	assert_int_equal(mm_mincore(mm, A, 0, VEC), 0);
-	store(mm, A, 1);
-	store(mm, VEC, 9);
-	store(mm, VEC + 2, 9);
+	store_byte(mm, A, 1);
+	store_byte(mm, VEC, 9);
+	store_byte(mm, VEC + 2, 9);
 	assert_int_equal(mm_mincore(mm, A, 0x3000, VEC), -ENOMEM);
 	assert_byte(mm, VEC, 1); /* what came before the hole is told */
 	assert_byte(mm, VEC + 1, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* test_migrate.c - moving pages: contents, rights and references survive, or nothing changes */
-#include "fixture.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -30,18 +30,6 @@ static void check(struct mm *mm, unsigned long addr, unsigned long nr_pages)
 		assert_int_equal(copy_from_user(mm, &stamp, addr + i * PAGE_SIZE, sizeof(stamp)), 0);
 		assert_int_equal(stamp, addr + i);
 	}
-}
-
-static pte_t pte_at(struct mm *mm, unsigned long addr)
-{
-	pte_t *ptep = pte_offset_lockless(mm, addr);
-
-	return ptep ? ptep_get_lockless(ptep) : (pte_t){ 0 };
-}
-
-static struct folio *folio_at(struct mm *mm, unsigned long addr)
-{
-	return pfn_folio(mm->machine, pte_pfn(pte_at(mm, addr)));
 }
 
 static struct gw_migrate migrate(struct mm *mm, unsigned long start, unsigned long nr_pages,
