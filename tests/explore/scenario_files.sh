@@ -6,15 +6,11 @@
 # A line "# godwit explore OPTION...: VERDICT[, WORDS]" in a FILE says how it is explored and what
 # must come of it; WORDS must be in what is printed.  In a FILE that ends in .md each block that
 # begins with such a line is a scenario.  If it fails, a race that the documentation or a regression
-# test shows is gone, or the core has one more.  TAP on stdout.
-set -u
-
+# test shows is gone, or the core has one more.
 godwit=$1
 shift
-dir=$(mktemp -d "${TMPDIR:-/tmp}/godwit-scenarios.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-nr=0
-failures=0
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 # explore FILE NAME OPTIONS VERDICT WORDS
 explore() {
@@ -24,27 +20,15 @@ explore() {
 	budget) wanted=3 ;;
 	*) wanted=none ;;
 	esac
-	status=0
 	# shellcheck disable=SC2086
-	"$godwit" explore "$1" $3 >"$dir/out" 2>&1 </dev/null || status=$?
-	verdict=ok
-	[ "$status" = "$wanted" ] && grep -qF -- "$5" "$dir/out" || {
-		verdict='not ok'
-		failures=$((failures + 1))
-	}
-	nr=$((nr + 1))
-	echo "$verdict $nr - $2 $3: $4"
-	[ "$verdict" = ok ] || sed 's/^/#   /' "$dir/out" | head -n 20
+	try $wanted explore "$1" $3 && grep -qF -- "$5" "$dir/out"
+	result "$2 $3: $4"
 }
 
 # run_file FILE NAME: as each of its comments says
 run_file() {
 	sed -n 's/^# godwit explore \(.*\): \([a-z]*\)\(, \(.*\)\)\{0,1\}$/\1|\2|\4/p' "$1" >"$dir/runs"
-	if [ ! -s "$dir/runs" ]; then
-		nr=$((nr + 1))
-		failures=$((failures + 1))
-		echo "not ok $nr - $2 does not say how it is explored"
-	fi
+	[ -s "$dir/runs" ] || result "$2 says how it is explored"
 	while IFS='|' read -r options verdict words; do
 		explore "$1" "$2" "$options" "$verdict" "$words"
 	done <"$dir/runs"
@@ -66,5 +50,4 @@ for file; do
 		;;
 	esac
 done
-echo "1..$nr"
-[ $failures = 0 ]
+finish

@@ -5,34 +5,13 @@
 #
 # If it fails, a step without which nobody understands the race is missing from its story, or the
 # story is full of others.  The expected one is tests/explore/stories/2010-exec-tempstack.txt: what
-# `godwit replay --story' prints, without the lines of the verdict.  TAP on stdout.
-set -u
-
+# `godwit replay --story' prints, without the lines of the verdict.
 godwit=$1
 sources=$2
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
 expected=$sources/tests/explore/stories/2010-exec-tempstack.txt
-dir=$(mktemp -d "${TMPDIR:-/tmp}/godwit-story.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-unset COLUMNS
-nr=0
-failures=0
-
-# result NAME: the test passed if the last command did
-result() {
-	if [ $? = 0 ]; then verdict=ok; else verdict='not ok'; failures=$((failures + 1)); fi
-	nr=$((nr + 1))
-	echo "$verdict $nr - $1"
-	[ "$verdict" = ok ] || sed 's/^/#   /' "$dir/out" "$dir/err" | head -n 80
-}
-
-# try STATUS ARG...: run godwit, which must exit with STATUS
-try() {
-	wanted=$1
-	shift
-	status=0
-	"$godwit" "$@" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
-	[ $status = "$wanted" ]
-}
 
 # tells STORY: every line of the expected story comes in $dir/out, in order, with few others.  Which
 # frame it is and how many traces there are is no part of the story.
@@ -118,12 +97,10 @@ result 'races run tells what it finds'
 # A function that was renamed would be left out of every story without a word.
 sed -n '/^static const char \*const linux_functions/,/^};/p' "$sources/explore/story_functions.c" |
 	grep -o '"[a-z_0-9]*"' | tr -d '"' >"$dir/names"
-[ -s "$dir/names" ]
 while read -r name; do
 	grep -qrE "^[a-z].*[ *]$name\\(" "$sources/mm" "$sources/exec" --include='*.c' || echo "$name"
 done <"$dir/names" >"$dir/out"
-[ ! -s "$dir/out" ]
+[ -s "$dir/names" ] && [ ! -s "$dir/out" ]
 result 'the functions that a story looks for are there'
 
-echo "1..$nr"
-[ $failures = 0 ]
+finish
