@@ -33,8 +33,7 @@ enum operation {
 	OP_SLEEP, /* once, whatever is true */
 	OP_RCU,	  /* enter a section, or leave it */
 	OP_SYNC_RCU,
-	OP_CALL_RCU, /* a callback that writes a word */
-	OP_RCU_BARRIER,
+	OP_CALL_RCU,  /* a callback that writes a word */
 	OP_SEQ_WRITE, /* begin to write what a sequence count protects, or end; one task does */
 	OP_SEQ_READ,  /* try twice */
 	OP_CHOOSE,    /* and write what was chosen */
@@ -44,10 +43,10 @@ enum operation {
 };
 
 static const char *const operation_names[NR_OPERATIONS] = {
-	"read",	      "write",	  "add",       "cas",	    "lock",   "trylock",  "read-lock",
-	"write-lock", "read-try", "write-try", "downgrade", "await",  "bit-lock", "bit-try",
-	"bit-wait",   "set-bit",  "wait",      "wake",	    "sleep",  "rcu",	  "sync-rcu",
-	"call-rcu",   "barrier",  "seq-write", "seq-read",  "choose", "alloc",	  "use",
+	"read",	      "write",	   "add",	"cas",	     "lock",  "trylock",  "read-lock",
+	"write-lock", "read-try",  "write-try", "downgrade", "await", "bit-lock", "bit-try",
+	"bit-wait",   "set-bit",   "wait",	"wake",	     "sleep", "rcu",	  "sync-rcu",
+	"call-rcu",   "seq-write", "seq-read",	"choose",    "alloc", "use",
 };
 
 /* How often each operation comes, of 8. */
@@ -145,6 +144,30 @@ struct holds {
 	int from_pool; /* a word and 1 */
 };
 
+static void use_word(enum operation operation, int object, int value)
+{
+	switch ((int)operation) {
+	case OP_READ:
+		atomic_read(&words[object]);
+		break;
+	case OP_WRITE:
+		WRITE_ONCE(words[object].v, value);
+		break;
+	case OP_ADD:
+		atomic_add_return(&words[object], 1);
+		break;
+	case OP_CAS:
+		atomic_cmpxchg(&words[object], 0, value);
+		break;
+	case OP_AWAIT:
+		atomic_await(&words[object], value);
+		break;
+	case OP_CHOOSE:
+		WRITE_ONCE(words[object].v, (int)sync_choose(2) + 1);
+		break;
+	}
+}
+
 static void lock_or_unlock(struct holds *holds, int object, bool try)
 {
 	if (holds->lock[object]) {
@@ -199,7 +222,9 @@ static void use_sem(struct holds *holds, enum operation operation)
 
 static void use_bit(struct holds *holds, enum operation operation)
 {
-	if (operation == OP_BIT_WAIT) {
+	if (operation == OP_SET_BIT) {
+		atomic_fetch_or(&bits, 4);
+	} else if (operation == OP_BIT_WAIT) {
 		if (!holds->bit)
 			bit_wait(&bits, 0, 1);
 	} else if (holds->bit) {
@@ -213,6 +238,19 @@ static void use_bit(struct holds *holds, enum operation operation)
 	}
 }
 
+static void use_queue(enum operation operation)
+{
+	unsigned int prepared;
+
+	if (operation == OP_WAKE) {
+		wake_up_all(&queue);
+		return;
+	}
+	prepared = wait_prepare(&queue);
+	if (operation == OP_SLEEP || atomic_read(&words[0]) == 0)
+		wait_sleep(&queue, prepared);
+}
+
 static void use_rcu(struct holds *holds, enum operation operation)
 {
 	if (holds->section)
@@ -222,19 +260,6 @@ static void use_rcu(struct holds *holds, enum operation operation)
 	else
 		synchronize_rcu();
 	holds->section = !holds->section && operation == OP_RCU;
-}
-
-static void sleep_unless_written(void)
-{
-	unsigned int prepared = wait_prepare(&queue);
-
-	if (atomic_read(&words[0]) == 0)
-		wait_sleep(&queue, prepared);
-}
-
-static void sleep_once(void)
-{
-	wait_sleep(&queue, wait_prepare(&queue));
 }
 
 static void call_back(struct rcu_head *head)
@@ -272,21 +297,25 @@ static void use_pool(struct holds *holds)
 		spin_unlock(&pool.lock);
 }
 
-static void run_operation(struct holds *holds, enum operation operation, int object, int value,
-			  struct callback *callback, int task)
+static void write_to_pool(const struct holds *holds, int value)
 {
+	if (holds->from_pool)
+		WRITE_ONCE(pool.words[holds->from_pool - 1].v, value);
+}
+
+static void run_operation(struct holds *holds, int task, int i)
+{
+	enum operation operation = now.ops[task][i];
+	int object = now.objects[task][i], value = now.values[task][i];
+
 	switch (operation) {
 	case OP_READ:
-		atomic_read(&words[object]);
-		break;
 	case OP_WRITE:
-		WRITE_ONCE(words[object].v, value);
-		break;
 	case OP_ADD:
-		atomic_add_return(&words[object], 1);
-		break;
 	case OP_CAS:
-		atomic_cmpxchg(&words[object], 0, value);
+	case OP_AWAIT:
+	case OP_CHOOSE:
+		use_word(operation, object, value);
 		break;
 	case OP_LOCK:
 	case OP_TRYLOCK:
@@ -299,51 +328,34 @@ static void run_operation(struct holds *holds, enum operation operation, int obj
 	case OP_DOWNGRADE:
 		use_sem(holds, operation);
 		break;
-	case OP_AWAIT:
-		atomic_await(&words[object], value);
-		break;
 	case OP_BIT_LOCK:
 	case OP_BIT_TRYLOCK:
 	case OP_BIT_WAIT:
+	case OP_SET_BIT:
 		use_bit(holds, operation);
 		break;
-	case OP_SET_BIT:
-		atomic_fetch_or(&bits, 4);
-		break;
 	case OP_WAIT:
-		sleep_unless_written();
-		break;
 	case OP_SLEEP:
-		sleep_once();
-		break;
 	case OP_WAKE:
-		wake_up_all(&queue);
+		use_queue(operation);
 		break;
 	case OP_RCU:
 	case OP_SYNC_RCU:
 		use_rcu(holds, operation);
 		break;
 	case OP_CALL_RCU:
-		callback->value = value;
-		call_rcu(&callback->head, call_back);
-		break;
-	case OP_RCU_BARRIER:
-		if (!holds->section)
-			rcu_barrier();
+		callbacks[task][i].value = value;
+		call_rcu(&callbacks[task][i].head, call_back);
 		break;
 	case OP_SEQ_WRITE:
 	case OP_SEQ_READ:
 		use_count(holds, operation, task);
 		break;
-	case OP_CHOOSE:
-		WRITE_ONCE(words[object].v, (int)sync_choose(2) + 1);
-		break;
 	case OP_ALLOC:
 		use_pool(holds);
 		break;
 	case OP_USE:
-		if (holds->from_pool)
-			WRITE_ONCE(pool.words[holds->from_pool - 1].v, value);
+		write_to_pool(holds, value);
 		break;
 	case NR_OPERATIONS:
 		break;
@@ -374,8 +386,7 @@ static void run(int task, int n, int k)
 
 	(void)n, (void)k;
 	for (int i = 0; i < now.nr_ops[task]; i++)
-		run_operation(&holds, now.ops[task][i], now.objects[task][i], now.values[task][i],
-			      &callbacks[task][i], task);
+		run_operation(&holds, task, i);
 	if (now.keeps[task])
 		atomic_await(&never, 1);
 	give_back(&holds);
