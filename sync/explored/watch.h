@@ -2,7 +2,7 @@
 /*
  * watch.h - plain accesses: are they ordered, and is what they touch alive?
  *
- * What explored.c and verbs.c tell the watch, and what the driver asks of it.  watch.c has the rest.
+ * What explored.c and verbs.c tell the watch, and what the driver asks of it.  watch_state.h says who has the rest.
  */
 #pragma once
 
