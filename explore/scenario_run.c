@@ -491,7 +491,7 @@ static struct ending (*const runners[])(struct world *world, const struct operat
 };
 BUILD_ASSERT(ARRAY_SIZE(runners) == NR_OPERATIONS);
 
-/* A fork may have been allowed to fail. */
+/* A fork or an exec may have been allowed to fail; then nothing can be done in the process. */
 static bool has_process(const struct world *world, const struct operation *op)
 {
 	const struct text_world *state = world->data;
@@ -502,9 +502,11 @@ static bool has_process(const struct world *world, const struct operation *op)
 static void run_section(struct world *world, const struct section *section)
 {
 	for (const struct operation *op = section->first; op; op = op->next) {
-		struct ending ending =
-			has_process(world, op) ? runners[op->code](world, op) : ended(-ESRCH);
+		struct ending ending;
 
+		if (!has_process(world, op))
+			continue;
+		ending = runners[op->code](world, op);
 		judge(world, op, &ending);
 	}
 }
