@@ -118,7 +118,7 @@ uint64_t exhaust_preemptions(const struct program *program, unsigned int bound, 
 		counting.last = -1;
 		counting.preemptions = 0;
 		explored_run(x, &steps, &counting);
-		if (counting.preemptions > bound)
+		if (by_counting && counting.preemptions > bound)
 			continue;
 		nr++;
 		see(seen, history_signature(&counting.search.history));
