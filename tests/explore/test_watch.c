@@ -173,6 +173,7 @@ static void one_lock_orders_and_two_do_not(void **state)
 	assert_no_race((task_list){ count_under_mutex, count_under_mutex, NULL });
 	assert_no_race((task_list){ count_under_spinlock, count_under_spinlock, NULL });
 	assert_no_race((task_list){ count_under_bit, count_under_bit, NULL });
+	assert_no_race((task_list){ count_as_writer, count_as_writer, NULL });
 	assert_race_in_some((task_list){ count_under_mutex, count_under_spinlock, NULL });
 	assert_race_in_some((task_list){ count_under_mutex, count, NULL });
 }
@@ -268,10 +269,18 @@ static void use_by_atomic(void *arg)
 		ASSERT(s.number == 1);
 }
 
+static void await_and_use(void *arg)
+{
+	(void)arg;
+	atomic_await(&s.word, 1);
+	ASSERT(s.number == 1);
+}
+
 static void an_atomic_orders_both_ways(void **state)
 {
 	(void)state;
 	assert_no_race((task_list){ set_by_atomic, use_by_atomic, NULL });
+	assert_no_race((task_list){ set_by_atomic, await_and_use, NULL });
 }
 
 static void overwrite(void *arg)
@@ -329,10 +338,23 @@ static void wait_and_use(void *arg)
 	ASSERT(s.number == 1);
 }
 
+static void sleep_once_and_use(void *arg)
+{
+	(void)arg;
+	wait_sleep(&s.queue, wait_prepare(&s.queue));
+	ASSERT(s.number == 1);
+}
+
+/* Also without a condition: then who comes too late sleeps for ever, and uses nothing. */
 static void a_wake_up_orders(void **state)
 {
+	struct every every;
+
 	(void)state;
 	assert_no_race((task_list){ set_and_wake, wait_and_use, NULL });
+	every = watched_of((task_list){ set_and_wake, sleep_once_and_use, NULL });
+	assert_true(every.ends[EXPLORED_COMPLETE] > 0);
+	assert_int_equal(every.found[EXPLORED_DATA_RACE], 0);
 }
 
 /* ---- Parts of words -------------------------------------------------------------------------------------- */
@@ -425,7 +447,16 @@ static void unpublish_and_free(void *arg)
 {
 	(void)arg;
 	WRITE_ONCE(s.ready, true);
+	s.number = 0;
 	call_rcu(&s.head, free_object);
+}
+
+static void unpublish_and_write(void *arg)
+{
+	(void)arg;
+	WRITE_ONCE(s.ready, true);
+	synchronize_rcu();
+	s.object.value = 1;
 }
 
 static void unpublish_and_free_at_once(void *arg)
@@ -478,6 +509,7 @@ static void a_grace_period_orders_readers_and_callbacks(void **state)
 
 	(void)state;
 	assert_no_race((task_list){ unpublish_and_free, read_in_section, NULL });
+	assert_no_race((task_list){ unpublish_and_write, read_in_section, NULL });
 	assert_no_race((task_list){ wait_for_callbacks, NULL });
 	every = watched_of((task_list){ unpublish_and_free, read_beyond_section, NULL });
 	assert_true(every.found[EXPLORED_USE_AFTER_FREE] > 0);
