@@ -47,7 +47,7 @@ static void enter(struct search *search, int depth, uint32_t candidates)
 	node->preemptions = preemptions_before(search, depth);
 	node->stays = who_stays(search, depth, candidates);
 	if (search->bounded && node->stays >= 0 && node->preemptions >= search->preemptions) {
-		search->left_out += (unsigned int)__builtin_popcount(candidates) - 1;
+		search->stats.left_out += (unsigned int)__builtin_popcount(candidates) - 1;
 		candidates = 1u << node->stays;
 	}
 	search_take(search, depth, search_run_on(search, depth, candidates));

@@ -23,7 +23,10 @@
 
 #define PROGRESS_SECONDS 0.2
 
-/* Looking at plain accesses doubles what an execution costs; of those by chance one in so many is looked at. */
+/*
+ * Looking at plain accesses doubles what an execution costs; of those by chance one in so many is
+ * looked at.
+ */
 #define WATCHED_SAMPLES 8
 
 const char *gw_verdict_name(enum gw_verdict_kind kind)
@@ -306,7 +309,7 @@ static bool promote(struct exploration *e)
 	return true;
 }
 
-static bool begin_anew(struct exploration *e, const struct strategy_params *params)
+static void begin_anew(struct exploration *e, const struct strategy_params *params)
 {
 	if (e->strategy->fini)
 		e->strategy->fini(e->state);
@@ -314,7 +317,6 @@ static bool begin_anew(struct exploration *e, const struct strategy_params *para
 	if (e->strategy->init)
 		e->strategy->init(e->state, params);
 	e->first = e->verdict->executions;
-	return true;
 }
 
 /* => false: it is over */
@@ -339,7 +341,8 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 		return false;
 	if (outcome.violated && promote(e)) {
 		verdict->executions++;
-		return begin_anew(e, params);
+		begin_anew(e, params);
+		return true;
 	}
 	if (outcome.violated)
 		report_violation(e, &outcome);
@@ -520,9 +523,9 @@ void gw_replay(const struct gw_replay *request, struct gw_verdict *verdict)
 	verdict->bound = engine.bound;
 	verdict->nr_promoted = schedule->nr_promoted;
 	memcpy(verdict->promoted, schedule->promoted, sizeof(verdict->promoted));
-	if (!engine_promote(&engine, schedule->promoted, schedule->nr_promoted))
+	if (!engine_promote(&engine, schedule->promoted, schedule->nr_promoted)) {
 		fail(verdict, "the schedule promotes memory that the machine does not have");
-	else if (objects_init(&objects, engine.bound.step_bound)) {
+	} else if (objects_init(&objects, engine.bound.step_bound)) {
 		fail(verdict, "out of memory");
 	} else {
 		follow_for(request, &engine, &objects, verdict);

@@ -32,13 +32,8 @@ bool search_begin(struct search *search, const struct reduction *reduction, stru
 {
 	int max = (int)explored_step_bound(x) + 1;
 
-	*search = (struct search){
-		.reduction = reduction,
-		.x = x,
-		.profile = search->profile,
-		.bounded = search->bounded,
-		.preemptions = search->preemptions,
-	};
+	search->reduction = reduction;
+	search->x = x;
 	search->nodes = calloc((size_t)max, sizeof(*search->nodes));
 	search->sequence.ops = calloc((size_t)max, sizeof(*search->sequence.ops));
 	search->sequence.max = max;
@@ -221,7 +216,6 @@ const char *search_stats(const void *state, struct search_stats *stats)
 	const struct search *search = state;
 
 	*stats = search->stats;
-	stats->left_out = search->left_out;
 	return search->error[0] ? search->error : NULL;
 }
 

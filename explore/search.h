@@ -15,7 +15,6 @@
 #include "profile.h"
 #include "races.h"
 #include "strategy.h"
-#include "wakeup.h"
 
 struct node {
 	struct op taken;			       /* the branch that is being explored */
@@ -60,11 +59,10 @@ struct search {
 	struct profile *profile; /* NULL: nobody asked */
 	bool bounded;		 /* dfs.c: no schedule with more than so many preemptions */
 	unsigned int preemptions;
-	uint64_t left_out; /* branches that the bound has cut off */
-	char error[256];   /* "": none */
+	char error[256]; /* "": none */
 };
 
-/* => false: out of memory, and search->error says so */
+/* After search_init(), once.  => false: out of memory, and search->error says so */
 bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x);
 /* Get ready for another execution.  => false: there is none, or search->error */
 bool search_next_execution(struct search *search);

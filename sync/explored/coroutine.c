@@ -29,13 +29,13 @@ struct fcontext_transfer {
 void *make_fcontext(void *stack_top, size_t size, void (*entry)(struct fcontext_transfer));
 struct fcontext_transfer jump_fcontext(void *to, void *data);
 
-#define STACK_FILL   0xc5
+#define CANARY_BYTE  0xc5
 #define CANARY_BYTES 64
 
 void coroutine_init(struct coroutine *coroutine, void *stack, size_t size)
 {
 	*coroutine = (struct coroutine){ .stack = stack, .size = size };
-	memset(stack, STACK_FILL, size);
+	memset(stack, CANARY_BYTE, CANARY_BYTES);
 }
 
 /* ---- Telling AddressSanitizer which stack is in use ----------------------------------------------- */
@@ -132,17 +132,8 @@ bool coroutine_stack_intact(const struct coroutine *coroutine)
 
 	memcpy(words, coroutine->stack, sizeof(words));
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		wrong |= words[i] ^ 0x0101010101010101u * STACK_FILL;
+		wrong |= words[i] ^ 0x0101010101010101u * CANARY_BYTE;
 	return wrong == 0;
-}
-
-size_t coroutine_stack_used(const struct coroutine *coroutine)
-{
-	size_t unused = 0;
-
-	while (unused < coroutine->size && coroutine->stack[unused] == STACK_FILL)
-		unused++;
-	return coroutine->size - unused;
 }
 
 /* ---- The self-test ---------------------------------------------------------------------------------- */

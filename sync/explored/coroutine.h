@@ -40,8 +40,5 @@ void coroutine_park(struct coroutine *coroutine);
 /* False: the lowest bytes of its stack were overwritten, and who knows what below. */
 bool coroutine_stack_intact(const struct coroutine *coroutine);
 
-/* Bytes of the stack that have been used since coroutine_init(), as far as the fill tells. */
-size_t coroutine_stack_used(const struct coroutine *coroutine);
-
 /* Does the library do what the prototypes in coroutine.c say?  NULL, or what it does not do. */
 const char *coroutine_self_test(void);

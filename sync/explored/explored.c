@@ -138,11 +138,6 @@ int explored_add_task(struct explored *x, const char *name, int cpu, void (*func
 	return x->nr_tasks++;
 }
 
-int explored_nr_tasks(const struct explored *x)
-{
-	return x->nr_tasks;
-}
-
 int explored_nr_runners(const struct explored *x)
 {
 	return max_runners(&x->config);
@@ -161,15 +156,6 @@ bool explored_late_callbacks(const struct explored *x)
 const char *explored_name_of(const struct explored *x, int task)
 {
 	return task >= 0 && task < max_runners(&x->config) ? x->tasks[task].name : "";
-}
-
-size_t explored_stack_used(const struct explored *x)
-{
-	size_t most = 0;
-
-	for (int i = 0; i < max_runners(&x->config); i++)
-		most = max(most, coroutine_stack_used(&x->tasks[i].coroutine));
-	return most;
 }
 
 /* ---- The set-up task ------------------------------------------------------------------------------------ */

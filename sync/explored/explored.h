@@ -112,9 +112,7 @@ void explored_attach(struct explored *x);
 /* A task of every execution from now on; its number.  Both are numbered from 0 in order. */
 int explored_add_task(struct explored *x, const char *name, int cpu, void (*func)(void *arg),
 		      void *arg);
-/* Without RCU tasks, which come after these. */
-int explored_nr_tasks(const struct explored *x);
-/* With them: task numbers are below this. */
+/* With RCU tasks, which come after these: task numbers are below this. */
 int explored_nr_runners(const struct explored *x);
 unsigned int explored_step_bound(const struct explored *x);
 bool explored_late_callbacks(const struct explored *x);
@@ -206,9 +204,6 @@ int explored_callers_of_frame(const struct explored *x, const void *frame, const
 const struct explored_step *explored_steps(const struct explored *x);
 unsigned int explored_nr_steps(const struct explored *x);
 
-/* The deepest use of any task's stack yet, in bytes. */
-size_t explored_stack_used(const struct explored *x);
-
 /* ---- Plain accesses ------------------------------------------------------------------------------------- */
 
 /*
@@ -237,8 +232,6 @@ bool explored_racing(const struct explored *x, struct explored_racing *racing);
  * => false: too many, or out of bounds
  */
 bool explored_promote(struct explored *x, size_t offset, size_t size) __must_check;
-/* => false: there are fewer */
-bool explored_promoted(const struct explored *x, unsigned int nth, size_t *offset, size_t *size);
 
 /* ---- Findings ------------------------------------------------------------------------------------------- */
 

@@ -103,7 +103,8 @@ SYNC_VERB unsigned int sync_choose(unsigned int bound)
 /*
  * The operand of a load or store is the address that comes back, so that nothing can come between
  * the turn and the access.  It is volatile: the compiler's instrumentation tells the verbs' own
- * accesses, which are steps, from plain ones, which are watched.  What is stored is computed first: it may have points of its own.
+ * accesses, which are steps, from plain ones, which are watched.  What is stored is computed first:
+ * it may have points of its own.
  */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)explored_read(&(x), sizeof(x)))
 #define WRITE_ONCE(x, v)                                                                           \

@@ -438,12 +438,3 @@ bool explored_promote(struct explored *x, size_t offset, size_t size)
 		watch->pages[page].promoted = true;
 	return true;
 }
-
-bool explored_promoted(const struct explored *x, unsigned int nth, size_t *offset, size_t *size)
-{
-	if (!x->watch || nth >= x->watch->nr_promoted)
-		return false;
-	*offset = x->watch->promoted[nth].offset;
-	*size = x->watch->promoted[nth].size;
-	return true;
-}
