@@ -167,10 +167,9 @@ static bool is_reserved(const char *at, size_t len)
 }
 
 /* sp, entry and brk: what exec has left. */
-static bool parse_exec_base(struct reader *reader, struct operation *op, const char *at)
+static bool parse_exec_base(struct reader *reader, const struct operation *op,
+			    struct address *address, const char *at)
 {
-	struct address *address = &op->address;
-
 	address->base = *at == 's' ? ADDRESS_SP : *at == 'e' ? ADDRESS_ENTRY : ADDRESS_BRK;
 	if (op->process < 0)
 		return reject(reader, reader->next,
@@ -184,13 +183,14 @@ static bool parse_exec_base(struct reader *reader, struct operation *op, const c
 	return true;
 }
 
-static bool parse_base(struct reader *reader, struct operation *op, size_t len)
+static bool parse_base(struct reader *reader, const struct operation *op, struct address *address,
+		       size_t len)
 {
 	const struct word *word = reader->next;
 	int label;
 
 	if (is_reserved(word->at, len) && *word->at != 'a')
-		return parse_exec_base(reader, op, word->at);
+		return parse_exec_base(reader, op, address, word->at);
 	label = find_label(reader->text, word->at, len);
 	if (label < 0)
 		return reject(reader, word,
@@ -201,13 +201,14 @@ static bool parse_base(struct reader *reader, struct operation *op, size_t len)
 			      "the label '%.*s' is made by another task, which may not have come "
 			      "there yet",
 			      (int)len, word->at);
-	op->address.base = ADDRESS_LABEL;
-	op->address.label = label;
+	address->base = ADDRESS_LABEL;
+	address->label = label;
 	return true;
 }
 
 /* A number, or a label, sp, entry or brk, then any of +N and -N, in one word. */
-static bool parse_address(struct reader *reader, struct operation *op)
+static bool parse_address_to(struct reader *reader, const struct operation *op,
+			     struct address *address)
 {
 	const struct word *word = reader->next;
 	const char *at = word->at, *end = at + word->len;
@@ -215,8 +216,8 @@ static bool parse_address(struct reader *reader, struct operation *op)
 	char sign = '+';
 	uint64_t number;
 
-	op->address = (struct address){ .base = ADDRESS_NUMBER };
-	if (len && !parse_base(reader, op, len))
+	*address = (struct address){ .base = ADDRESS_NUMBER };
+	if (len && !parse_base(reader, op, address, len))
 		return false;
 	if (word->kind != WORD_PLAIN)
 		return reject_next(reader, "an address");
@@ -231,12 +232,17 @@ static bool parse_address(struct reader *reader, struct operation *op)
 			next++;
 		if ((sign != '+' && sign != '-') || !number_of(at, (size_t)(next - at), &number))
 			return reject_next(reader, "an address, such as 0x10000 or a+4K");
-		op->address.offset += sign == '+' ? number : -number;
+		address->offset += sign == '+' ? number : -number;
 		sign = next < end ? *next : '\0';
 		at = next + 1;
 	}
 	reader->next++;
 	return true;
+}
+
+static bool parse_address(struct reader *reader, struct operation *op)
+{
+	return parse_address_to(reader, op, &op->address);
 }
 
 static bool parse_length(struct reader *reader, struct operation *op)
@@ -328,17 +334,6 @@ static bool parse_flags(struct reader *reader, struct operation *op, const struc
 	return true;
 }
 
-/* A second address, which has a place of its own. */
-static bool parse_to(struct reader *reader, struct operation *op)
-{
-	struct address first = op->address;
-	bool right = parse_address(reader, op);
-
-	op->to = op->address;
-	op->address = first;
-	return right;
-}
-
 static bool parse_new_length(struct reader *reader, struct operation *op)
 {
 	uint64_t number;
@@ -357,7 +352,7 @@ static bool parse_mremap_option(struct reader *reader, struct operation *op)
 	}
 	if (accept(reader, "fixed")) {
 		op->flags |= MREMAP_MAYMOVE | MREMAP_FIXED;
-		return parse_to(reader, op);
+		return parse_address_to(reader, op, &op->to);
 	}
 	if (accept(reader, "dontunmap")) {
 		op->flags |= MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
@@ -412,7 +407,7 @@ static bool parse_madvise(struct reader *reader, struct operation *op)
 
 static bool parse_mincore(struct reader *reader, struct operation *op)
 {
-	return parse_range(reader, op) && parse_to(reader, op);
+	return parse_range(reader, op) && parse_address_to(reader, op, &op->to);
 }
 
 static bool parse_mlock(struct reader *reader, struct operation *op)
@@ -578,8 +573,6 @@ static int find_pin(const struct scenario_text *text, const struct word *word)
 
 static bool parse_pin(struct reader *reader, struct operation *op)
 {
-	struct text_pin *pin;
-
 	if (op->pin < 0)
 		return reject(reader, reader->words, "expected 'NAME = pin', to use it by");
 	if (!parse_address(reader, op))
@@ -594,8 +587,7 @@ static bool parse_pin(struct reader *reader, struct operation *op)
 	op->fast = accept(reader, "fast");
 	if (accept(reader, "force"))
 		op->gup_flags |= GW_GUP_FORCE;
-	pin = &reader->text->pins[op->pin];
-	pin->gup_flags = op->gup_flags;
+	reader->text->pins[op->pin].gup_flags = op->gup_flags;
 	return true;
 }
 

@@ -463,12 +463,9 @@ void explored_stop(struct explored *x)
 		know_by_its_range(x, &task->next);
 	if (!x->strategy->shallow || !goes_on(x, task))
 		coroutine_park(&task->coroutine);
-	if (watch_current) {
-		struct explored_step step = task->next;
-
-		step.object = object; /* a word, whatever it is part of */
-		watch_step(x, watch_current, &step);
-	}
+	task->next.object = object; /* a word again, whatever it is part of */
+	if (watch_current)
+		watch_step(x, watch_current, &task->next);
 }
 
 void explored_step_result(struct explored *x, unsigned int value)
