@@ -205,16 +205,24 @@ static void access_granule(struct watch *watch, size_t offset, size_t size, enum
 			       report);
 }
 
-static struct watch_page *page_in_use(struct watch *watch, size_t offset, size_t size)
+/* Nothing of an earlier execution is in use. */
+static struct watch_page *page_of(struct watch *watch, size_t offset)
 {
 	struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
-	unsigned int first = offset % PAGE_BYTES / 64, last = (offset % PAGE_BYTES + size - 1) / 64;
 
 	if (page->execution != watch->execution) {
 		page->execution = watch->execution;
 		page->whole_used = false;
 		page->used = 0;
 	}
+	return page;
+}
+
+static struct watch_page *page_in_use(struct watch *watch, size_t offset, size_t size)
+{
+	struct watch_page *page = page_of(watch, offset);
+	unsigned int first = offset % PAGE_BYTES / 64, last = (offset % PAGE_BYTES + size - 1) / 64;
+
 	page->used |= ~0ull << first & ~0ull >> (63 - last);
 	return page;
 }
@@ -276,15 +284,14 @@ void watch_forget(struct watch *watch, size_t offset, size_t size)
 /* Every cell of the page that this execution has touched. */
 static void access_page(struct watch *watch, size_t offset, enum access access, int32_t site)
 {
-	struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
+	struct watch_page *page = page_of(watch, offset);
 	struct access_report report = {
 		.offset = offset, .size = PAGE_BYTES, .now = access, .site = site
 	};
-	uint64_t used = page->execution == watch->execution ? page->used : 0;
 
 	if (unlikely(any_dead(page, offset, PAGE_BYTES)))
 		watch_report_dead(watch, offset, PAGE_BYTES, access, site);
-	for (; used; used &= used - 1) {
+	for (uint64_t used = page->used; used; used &= used - 1) {
 		size_t at = offset + 64ul * (unsigned int)__builtin_ctzll(used);
 
 		for (size_t end = at + 64; at < end; at += GRANULE) {
@@ -303,10 +310,6 @@ static void access_page(struct watch *watch, size_t offset, enum access access, 
 	report.offset = offset;
 	report.size = PAGE_BYTES;
 	check_and_note(watch, &page->whole, access, &report);
-	if (page->execution != watch->execution) {
-		page->execution = watch->execution;
-		page->used = 0;
-	}
 	page->whole_used = true;
 	if (writes(access))
 		forget_cells(watch, offset, PAGE_BYTES); /* they are ordered before this */
