@@ -363,6 +363,8 @@ static struct mm *fork_while_the_page_moves(struct fixture *fixture, bool succee
 	assert_false(folio_mapped(old));
 	fixture_in_another_task(fork_elsewhere, &fork);
 	assert_int_equal(fork.err, 0);
+	/* Nobody has flushed for the migration yet: what is stored now would be the child's too. */
+	tlb_assert_flushed(fixture->mm, BASE, BASE + PAGE_SIZE, VM_READ);
 	tlb_batch_flush(machine, &batch);
 	if (succeeds) {
 		assert_true(folio_trylock(new));

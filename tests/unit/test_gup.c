@@ -175,6 +175,8 @@ static void fork_copies_what_is_pinned(void **state)
 	assert_ptr_equal(folio_at(mm, BASE + 0x1000), pinned);
 	assert_true(pte_write(pte_at(mm, BASE + 0x1000)));
 	assert_ptr_not_equal(folio_at(child, BASE + 0x1000), pinned);
+	assert_true(folio_test(folio_at(child, BASE + 0x1000), PG_uptodate));
+	assert_int_equal(atomic_read(&mm->write_protect_seq) & 1, 0); /* no fork goes on */
 	fixture_assert_valid(fixture);
 	store(mm, BASE + 0x1000, 20);
 	assert_int_equal(device_read(fixture, pinned), 20);
@@ -185,7 +187,9 @@ static void fork_copies_what_is_pinned(void **state)
 	/* The child's copy is its own at once. */
 	store(child, BASE + 0x1000, 30);
 	assert_int_equal(device_read(fixture, pinned), 21);
+	folio_clear(pinned, PG_dirty);
 	unpin(fixture, pinned, PIN_WRITE);
+	assert_true(folio_test(pinned, PG_dirty)); /* no entry tells of the device's writes */
 	mm_put(child);
 }
 

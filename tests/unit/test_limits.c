@@ -93,12 +93,16 @@ static void data_is_limited(void **state)
 	mm->limits.data = 0x4000;
 	fixture_map_at(mm, A, 0x4000, RW);
 	assert_int_equal(map(mm, B, 0x1000, RW), -ENOMEM);
+	fixture_map_at(mm, A, 0x4000, RW); /* takes the place of as much */
 	fixture_map_at(mm, B, 0x10000, PROT_READ);
 	assert_int_equal(mm_mprotect(mm, B, 0x1000, RW), -ENOMEM);
 	assert_int_equal(mm_mremap(mm, A, 0x4000, 0x5000, MREMAP_MAYMOVE, 0), -ENOMEM);
 	assert_int_equal(mm_mremap(mm, B, 0x10000, 0x20000, 0, 0), B);
 	assert_int_equal(mm_mremap(mm, A, 0x4000, 0x4000, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0),
 			 -ENOMEM);
+	assert_int_equal(mm_mremap(mm, A, 0x2000, 0x2000,
+				   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, A + 0x2000),
+			 A + 0x2000);
 	mm->limits.data = 0; /* no limit but the hard one */
 	mm->limits.data_hard = 0x6000;
 	assert_int_equal(mm_mprotect(mm, B, 0x2000, RW), 0);

@@ -93,6 +93,10 @@ static void the_limit_counts_each_page_once(void **state)
 	assert_int_equal(mm_mremap(mm, A, 0x4000, 0x5000, MREMAP_MAYMOVE, 0), -EAGAIN);
 	assert_int_equal(mm_munlock(mm, A, 0x2000), 0);
 	assert_int_equal(fixture_mmap(mm, A + 0x10000, 0x1000, RW, ANON, NULL, 0), A + 0x10000);
+	mm->limits.memlock = mm->total_vm << PAGE_SHIFT;
+	assert_int_equal(mm_mlockall(mm, MCL_CURRENT), 0);
+	mm->limits.memlock -= PAGE_SIZE;
+	assert_int_equal(mm_mlockall(mm, MCL_CURRENT), -ENOMEM);
 	assert_int_equal(mm_munlockall(mm), 0);
 	assert_int_equal(mm->locked_vm, 0);
 	mm->limits.memlock = 0;
