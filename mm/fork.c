@@ -62,10 +62,11 @@ static void dup_layout(struct mm *child, const struct mm *parent)
 int dup_mm(struct mm *parent, struct mm **result)
 {
 	struct gw_event event = { .kind = GW_EVENT_FORK, .mm_id = parent->id };
+	const struct gw_limits none = { 0 }; /* the parent's are read under its lock: dup_layout() */
 	struct mm *child;
 	int err;
 
-	err = mm_create(parent->machine, &parent->limits, &child);
+	err = mm_create(parent->machine, &none, &child);
 	if (err)
 		return err;
 	down_write(&parent->mmap_lock);

@@ -101,7 +101,9 @@ static int lock_range(struct mm *mm, unsigned long start, unsigned long len, uns
 	int err = -ENOMEM;
 
 	down_write(&mm->mmap_lock);
-	if (limit_allows(mm, start, len))
+	if (!can_do_mlock(mm))
+		err = -EPERM;
+	else if (limit_allows(mm, start, len))
 		err = do_lock_range(mm, start, len, locked);
 	up_write(&mm->mmap_lock);
 	return err ? err : posix_errno(mm_populate_strictly(mm, start, start + len));
@@ -117,8 +119,6 @@ int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
-	if (!can_do_mlock(mm))
-		return -EPERM;
 	return lock_range(mm, addr & PAGE_MASK, touched(addr, len),
 			  VM_LOCKED | (flags & MLOCK_ONFAULT ? VM_LOCKONFAULT : 0));
 }
@@ -164,10 +164,10 @@ int mm_mlockall(struct mm *mm, int flags)
 
 	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
 		return -EINVAL;
-	if (!can_do_mlock(mm))
-		return -EPERM;
 	down_write(&mm->mmap_lock);
-	if ((flags & MCL_CURRENT) && mm->total_vm > mm->limits.memlock >> PAGE_SHIFT)
+	if (!can_do_mlock(mm))
+		err = -EPERM;
+	else if ((flags & MCL_CURRENT) && mm->total_vm > mm->limits.memlock >> PAGE_SHIFT)
 		err = -ENOMEM;
 	else
 		apply_mlockall(mm, flags);
