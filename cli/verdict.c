@@ -209,6 +209,12 @@ static void print_bound(FILE *out, const struct gw_explore *explore,
 			verdict->promoted[i].name, verdict->promoted[i].size);
 }
 
+/* All schedules of few preemptions were tried, but there are more. */
+static bool is_bounded(const struct gw_verdict *verdict)
+{
+	return verdict->kind == GW_VERDICT_BUDGET && verdict->bound_tried;
+}
+
 void verdict_print_text(FILE *out, const struct gw_explore *explore,
 			const struct gw_verdict *verdict)
 {
@@ -221,7 +227,7 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 
 	fprintf(out, "%s", gw_scenario_name(explore->scenario));
 	print_without(out, explore->guards_off);
-	if (verdict->kind == GW_VERDICT_BUDGET && verdict->bound_tried)
+	if (is_bounded(verdict))
 		fprintf(out, ": bounded: every schedule of %u preemption%s or fewer, and nothing "
 			     "found; no proof\n",
 			explore->preemptions, explore->preemptions == 1 ? "" : "s");
@@ -325,8 +331,9 @@ static void add_counts(json_t *object, const struct gw_verdict *verdict)
 int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		       const struct gw_verdict *verdict)
 {
-	json_t *object = json_pack("{s:s, s:s}", "scenario", gw_scenario_name(explore->scenario),
-				   "verdict", gw_verdict_name(verdict->kind));
+	json_t *object =
+		json_pack("{s:s, s:s}", "scenario", gw_scenario_name(explore->scenario), "verdict",
+			  is_bounded(verdict) ? "bounded" : gw_verdict_name(verdict->kind));
 	int err;
 
 	if (!object)

@@ -41,6 +41,12 @@ struct told_change {
 	bool matters;
 };
 
+/* What @change is about, as it is in the end, or was before it went. */
+static inline const struct gw_sight *told_sight(const struct told_change *change)
+{
+	return change->is ? &change->after : &change->before;
+}
+
 struct told_event {
 	unsigned int step; /* in which it happened */
 	struct gw_event event;
@@ -119,9 +125,7 @@ bool story_same_functions(const struct chain *a, const struct chain *b);
 
 /* story_matters.c */
 void story_find_what_matters(struct story *story);
-bool story_is_about_page(const struct story *story, unsigned long mm_id, unsigned long addr);
-bool story_is_about_vma(const struct story *story, const struct gw_sight *vma);
-bool story_is_about_frame(const struct story *story, long frame);
+bool story_is_about(const struct story *story, const struct gw_sight *sight);
 /* The bit that is a lock in the word of step @nth, plus 1; 0: none is. */
 unsigned int story_lock_bit(const struct story *story, int nth);
 

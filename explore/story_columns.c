@@ -123,7 +123,7 @@ static bool is_told_by_changes(const struct story *story, int nth)
 		return true;
 	for (int i = 0; i < story->nr_changes; i++) {
 		const struct told_change *change = &story->changes[i];
-		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+		const struct gw_sight *sight = told_sight(change);
 
 		if (change->step != (unsigned int)nth || !change->matters)
 			continue;
@@ -137,7 +137,7 @@ static bool is_told_by_changes(const struct story *story, int nth)
 /* Where a frame's state is not told by its lock and its counts. */
 static bool is_worth_a_line(const struct told_change *change)
 {
-	const struct gw_sight *sight = change->is ? &change->after : &change->before;
+	const struct gw_sight *sight = told_sight(change);
 
 	return change->matters && (sight->kind != GW_SIGHT_FRAME || !change->was || !change->is);
 }
@@ -148,7 +148,7 @@ static bool has_many_mms(const struct story *story)
 
 	for (int i = 0; i < story->nr_changes; i++) {
 		const struct told_change *change = &story->changes[i];
-		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+		const struct gw_sight *sight = told_sight(change);
 
 		if (!change->matters || sight->kind == GW_SIGHT_FRAME)
 			continue;
@@ -197,7 +197,7 @@ static void collect_step(struct layout *layout, int nth)
 		if (change->step != (unsigned int)nth || !is_worth_a_line(change))
 			continue;
 		story_describe_change(change, text);
-		say_which_mm(layout, change->is ? change->after.mm_id : change->before.mm_id, text);
+		say_which_mm(layout, told_sight(change)->mm_id, text);
 		add_line(layout, step->task, told->callers, step->site, text);
 	}
 }
@@ -450,20 +450,6 @@ static void print_heads(struct layout *layout)
 
 /* ---- States ----------------------------------------------------------------------------------------------------- */
 
-static bool is_state_told(const struct story *story, const struct gw_sight *sight)
-{
-	switch (sight->kind) {
-	case GW_SIGHT_VMA:
-		return story_is_about_vma(story, sight);
-	case GW_SIGHT_PTE:
-	case GW_SIGHT_TRANSLATION:
-		return story_is_about_page(story, sight->mm_id, sight->addr);
-	case GW_SIGHT_FRAME:
-		return story_is_about_frame(story, (long)sight->pfn);
-	}
-	return false;
-}
-
 static void print_states(struct layout *layout, const char *title, const struct sights *sights)
 {
 	const struct story *story = layout->story;
@@ -473,7 +459,7 @@ static void print_states(struct layout *layout, const char *title, const struct 
 	for (int i = 0; i < sights->nr; i++) {
 		const struct gw_sight *sight = &sights->items[i];
 
-		if (!is_state_told(story, sight))
+		if (!story_is_about(story, sight))
 			continue;
 		if (!any)
 			fprintf(layout->out, "%s%s:\n", sights == &story->first ? "" : "\n", title);

@@ -41,7 +41,7 @@ void story_find_what_matters(struct story *story)
 
 /* ---- What it is about --------------------------------------------------------------------------------- */
 
-bool story_is_about_frame(const struct story *story, long frame)
+static bool is_about_frame(const struct story *story, long frame)
 {
 	for (int i = 0; i < story->subject.nr_frames; i++)
 		if (story->subject.frames[i] == frame)
@@ -53,12 +53,12 @@ static void add_frame(struct story *story, long frame)
 {
 	struct subject *subject = &story->subject;
 
-	if (frame > 0 && !story_is_about_frame(story, frame) &&
+	if (frame > 0 && !is_about_frame(story, frame) &&
 	    subject->nr_frames < STORY_FRAMES_MAX) /* frame 0 is everybody's zero page */
 		subject->frames[subject->nr_frames++] = frame;
 }
 
-bool story_is_about_page(const struct story *story, unsigned long mm_id, unsigned long addr)
+static bool is_about_page(const struct story *story, unsigned long mm_id, unsigned long addr)
 {
 	for (int i = 0; i < story->subject.nr_pages; i++) {
 		const struct told_page *page = &story->subject.pages[i];
@@ -69,7 +69,7 @@ bool story_is_about_page(const struct story *story, unsigned long mm_id, unsigne
 	return false;
 }
 
-bool story_is_about_vma(const struct story *story, const struct gw_sight *vma)
+static bool is_about_vma(const struct story *story, const struct gw_sight *vma)
 {
 	for (int i = 0; i < story->subject.nr_pages; i++) {
 		const struct told_page *page = &story->subject.pages[i];
@@ -81,12 +81,26 @@ bool story_is_about_vma(const struct story *story, const struct gw_sight *vma)
 	return false;
 }
 
+bool story_is_about(const struct story *story, const struct gw_sight *sight)
+{
+	switch (sight->kind) {
+	case GW_SIGHT_VMA:
+		return is_about_vma(story, sight);
+	case GW_SIGHT_PTE:
+	case GW_SIGHT_TRANSLATION:
+		return is_about_page(story, sight->mm_id, sight->addr);
+	case GW_SIGHT_FRAME:
+		return is_about_frame(story, (long)sight->pfn);
+	}
+	return false;
+}
+
 static void add_page(struct story *story, unsigned long mm_id, unsigned long addr)
 {
 	struct subject *subject = &story->subject;
 
 	addr &= ~(GW_PAGE_SIZE - 1);
-	if (!story_is_about_page(story, mm_id, addr) && subject->nr_pages < STORY_PAGES_MAX)
+	if (!is_about_page(story, mm_id, addr) && subject->nr_pages < STORY_PAGES_MAX)
 		subject->pages[subject->nr_pages++] =
 			(struct told_page){ .mm_id = mm_id, .addr = addr };
 }
@@ -114,7 +128,7 @@ static void take_from_words(struct story *story, const char *words)
 static bool is_entry_of_subject(const struct story *story, const struct gw_sight *sight)
 {
 	return sight->kind == GW_SIGHT_PTE && sight->state != GW_PTE_SWAP &&
-	       story_is_about_frame(story, (long)sight->pfn);
+	       is_about_frame(story, (long)sight->pfn);
 }
 
 static void add_pages_of_frames(struct story *story)
@@ -134,7 +148,7 @@ static void add_pages_of_frames(struct story *story)
 		const struct gw_event *event = &story->events[i].event;
 
 		if (event->kind == GW_EVENT_NO_MIGRATION_PTE &&
-		    story_is_about_frame(story, (long)event->arg[1]))
+		    is_about_frame(story, (long)event->arg[1]))
 			add_page(story, event->mm_id, event->addr);
 	}
 }
@@ -143,10 +157,9 @@ static void add_frames_of_pages(struct story *story)
 {
 	for (int i = 0; i < story->nr_changes; i++) {
 		const struct told_change *change = &story->changes[i];
-		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+		const struct gw_sight *sight = told_sight(change);
 
-		if (sight->kind != GW_SIGHT_PTE ||
-		    !story_is_about_page(story, sight->mm_id, sight->addr))
+		if (sight->kind != GW_SIGHT_PTE || !is_about_page(story, sight->mm_id, sight->addr))
 			continue;
 		if (change->was && change->before.state != GW_PTE_SWAP)
 			add_frame(story, (long)change->before.pfn);
@@ -184,7 +197,7 @@ static void add_changed_pages(struct story *story)
 {
 	for (int i = 0; i < story->nr_changes; i++) {
 		const struct told_change *change = &story->changes[i];
-		const struct gw_sight *sight = change->is ? &change->after : &change->before;
+		const struct gw_sight *sight = told_sight(change);
 
 		if (sight->kind == GW_SIGHT_PTE)
 			add_page(story, sight->mm_id, sight->addr);
@@ -206,20 +219,11 @@ static void find_subject(struct story *story)
 
 /* ---- What changed, and what the core reports --------------------------------------------------------- */
 
+/* Where there are no pages that it is about, any may be. */
 static bool sight_matters(const struct story *story, const struct gw_sight *sight)
 {
-	bool about_pages = story->subject.nr_pages > 0;
-
-	switch (sight->kind) {
-	case GW_SIGHT_VMA:
-		return !about_pages || story_is_about_vma(story, sight);
-	case GW_SIGHT_PTE:
-	case GW_SIGHT_TRANSLATION:
-		return !about_pages || story_is_about_page(story, sight->mm_id, sight->addr);
-	case GW_SIGHT_FRAME:
-		return story_is_about_frame(story, (long)sight->pfn);
-	}
-	return false;
+	return story_is_about(story, sight) ||
+	       (sight->kind != GW_SIGHT_FRAME && !story->subject.nr_pages);
 }
 
 static void find_changes(struct story *story)
@@ -252,7 +256,7 @@ static bool in_same_functions(const struct story *story, unsigned int a, unsigne
 /* The next one of what @change is about; NULL: there is none. */
 static struct told_change *next_change(struct story *story, const struct told_change *change)
 {
-	const struct gw_sight *about = change->is ? &change->after : &change->before;
+	const struct gw_sight *about = told_sight(change);
 
 	for (int i = (int)(change - story->changes) + 1; i < story->nr_changes; i++) {
 		struct told_change *next = &story->changes[i];
@@ -271,7 +275,7 @@ static void join_changes(struct story *story)
 {
 	for (int i = 0; i < story->nr_changes; i++) {
 		struct told_change *change = &story->changes[i];
-		const struct gw_sight *about = change->is ? &change->after : &change->before;
+		const struct gw_sight *about = told_sight(change);
 		struct told_change *next;
 
 		if (!change->matters ||
@@ -294,7 +298,7 @@ static void find_events(struct story *story)
 		unsigned long page = event->addr & ~(GW_PAGE_SIZE - 1);
 
 		story->events[i].matters =
-			!story->subject.nr_pages || story_is_about_page(story, event->mm_id, page);
+			!story->subject.nr_pages || is_about_page(story, event->mm_id, page);
 	}
 }
 
@@ -309,9 +313,9 @@ static bool step_is_about_subject(const struct story *story, int nth)
 	if (place->tlb_of >= 0 && story_step(story, nth)->kind != EXPLORED_LOCK)
 		return false; /* whether it is empty: what is in it is told */
 	if (place->frame >= 0)
-		return story_is_about_frame(story, place->frame);
+		return is_about_frame(story, place->frame);
 	if (place->has_addr)
-		return story_is_about_page(story, place->mm_id, place->addr);
+		return is_about_page(story, place->mm_id, place->addr);
 	return story_step(story, nth)->kind < EXPLORED_RCU_READ_LOCK;
 }
 
@@ -409,7 +413,7 @@ static void find_held_bits(struct story *story)
 		unsigned int bit = story_lock_bit(story, i);
 
 		if (is_bit_lock(step))
-			told->matters |= story_is_about_frame(story, told->place.frame);
+			told->matters |= is_about_frame(story, told->place.frame);
 		else if (bit && (step->kind == EXPLORED_WRITE || step->kind == EXPLORED_MODIFY))
 			told->matters &= ((told->before ^ told->after) >> (bit - 1) & 1) != 0;
 	}

@@ -141,7 +141,7 @@ static const struct gw_sight *translation_at(const struct story *story, int nth,
 	for (int i = 0; i < story->nr_changes && story->changes[i].step < (unsigned int)nth; i++) {
 		const struct told_change *change = &story->changes[i];
 
-		if (is_translation(change->is ? &change->after : &change->before, cpu, page))
+		if (is_translation(told_sight(change), cpu, page))
 			found = change->is ? &change->after : NULL;
 	}
 	return found;
@@ -151,14 +151,16 @@ static const struct gw_sight *translation_at(const struct story *story, int nth,
 static void describe_lookup(const struct story *story, int nth, int cpu, char text[STORY_TEXT_MAX])
 {
 	const struct gw_sight *found = NULL;
+	char translation[STORY_TEXT_MAX];
 
 	for (int i = 0; i < story->subject.nr_pages && !found; i++)
 		found = translation_at(story, nth, cpu, &story->subject.pages[i]);
-	if (found)
-		snprintf(text, STORY_TEXT_MAX, "looks in TLB of CPU %d: %lx is frame %lu%s", cpu,
-			 found->addr, found->pfn, found->write ? ", writable" : "");
-	else
+	if (found) {
+		story_describe_sight(found, translation);
+		snprintf(text, STORY_TEXT_MAX, "looks in %.600s", translation);
+	} else {
 		snprintf(text, STORY_TEXT_MAX, "looks in TLB of CPU %d: no translation", cpu);
+	}
 }
 
 /* @bit: of the lock that the word holds, plus 1 */
@@ -227,7 +229,7 @@ static void describe_entry(const struct gw_sight *pte, char to[STORY_TEXT_MAX])
 	}
 }
 
-/* "rw-p, grows down, temporary stack" */
+/* "rw-p VM_GROWSDOWN VM_STACK_INCOMPLETE_SETUP" */
 static void describe_flags(const struct gw_sight *vma, char to[STORY_TEXT_MAX])
 {
 	snprintf(to, STORY_TEXT_MAX, "%s%s%s", vma->perms, vma->grows_down ? " VM_GROWSDOWN" : "",

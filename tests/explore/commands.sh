@@ -127,7 +127,7 @@ result 'a bound on preemptions is no proof: exit code 3, and the verdict says so
 try 3 explore $race --preemptions=0 --json && python3 - "$dir/out" <<'END'
 import json, sys
 verdict = json.load(open(sys.argv[1]))
-assert verdict["verdict"] == "budget" and verdict["left_out"] > 0
+assert verdict["verdict"] == "bounded" and verdict["left_out"] > 0
 assert verdict["bound"]["preemptions"] == 0 and verdict["bound"]["strategy"] == "dfs"
 END
 result 'JSON of a bounded search'
