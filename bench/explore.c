@@ -119,8 +119,8 @@ static int sample_classic(void *arg, double *figure)
 	uint64_t executions = 0;
 
 	while (seconds < SAMPLE_SECONDS) {
-		struct exhausted result = exhaust(&classic->program, classic->n, classic->k,
-						  &strategy_dpor, NULL, 0);
+		struct exhausted result =
+			exhaust(&classic->program, classic->n, classic->k, &strategy_dpor, NULL, 0);
 
 		if (result.error || result.stats.traces != classic->traces ||
 		    result.failing != classic->failing)

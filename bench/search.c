@@ -17,8 +17,8 @@ static const struct hunter {
 	const char *row, *strategy;
 	bool by_chance;
 } hunters[] = {
-	{ "search.random", "random", true }, { "search.pct", "pct", true },
-	{ "search.pos", "pos", true },	     { "search.dpor", "dpor", false },
+	{ "search.random", "random", true },  { "search.pct", "pct", true },
+	{ "search.pos", "pos", true },	      { "search.dpor", "dpor", false },
 	{ "search.source", "source", false }, { "search.dfs", "dfs", false },
 };
 

@@ -90,8 +90,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_PREEMPTIONS:
 		explore->bounded = true;
-		explore->preemptions = (unsigned int)value_count(state, "--preemptions", arg, 0,
-								 PREEMPTIONS_MAX);
+		explore->preemptions =
+			(unsigned int)value_count(state, "--preemptions", arg, 0, PREEMPTIONS_MAX);
 		return 0;
 	case OPT_EXECUTIONS:
 		explore->executions = value_count(state, "--executions", arg, 1, UINT64_MAX);
@@ -125,10 +125,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (explore->bounded && explore->strategy && strcmp(explore->strategy, "dfs"))
-			argp_error(state,
-				   "--preemptions: only with --strategy=dfs; by %s schedules within "
-				   "the bound would be missed",
-				   explore->strategy);
+			argp_error(
+				state,
+				"--preemptions: only with --strategy=dfs; by %s schedules within "
+				"the bound would be missed",
+				explore->strategy);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which scenario?  `godwit races list' lists them");
@@ -190,8 +191,7 @@ static bool interrupted(void *arg)
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
-		.explore = { .seed = 1, .progress = verdict_progress,
-			     .interrupted = interrupted },
+		.explore = { .seed = 1, .progress = verdict_progress, .interrupted = interrupted },
 	};
 	const sigset_t signals = interrupts();
 	struct gw_explore *explore = &command.explore;

@@ -197,15 +197,16 @@ static void print_bound(FILE *out, const struct gw_explore *explore,
 		bound->step_bound, verdict->longest);
 	if (explore->bounded)
 		fprintf(out, "    preemptions: at most %u; %s\n", explore->preemptions,
-			verdict->left_out ? "schedules with more were left out" :
-					    "no schedule that was met has more");
+			verdict->left_out ? "schedules with more were left out"
+					  : "no schedule that was met has more");
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
 	fprintf(out, "  data races, freed memory: looked for in %s%" PRIu64 " executions%s\n",
 		verdict->watched == verdict->executions ? "all " : "", verdict->watched,
 		verdict->watched == verdict->executions ? "" : ", all of the search among them");
 	for (int i = 0; i < verdict->nr_promoted; i++)
-		fprintf(out, "  plain accesses that nothing orders, tried in every order: %s, %zu bytes\n",
+		fprintf(out,
+			"  plain accesses that nothing orders, tried in every order: %s, %zu bytes\n",
 			verdict->promoted[i].name, verdict->promoted[i].size);
 }
 
@@ -228,8 +229,9 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 	fprintf(out, "%s", gw_scenario_name(explore->scenario));
 	print_without(out, explore->guards_off);
 	if (is_bounded(verdict))
-		fprintf(out, ": bounded: every schedule of %u preemption%s or fewer, and nothing "
-			     "found; no proof\n",
+		fprintf(out,
+			": bounded: every schedule of %u preemption%s or fewer, and nothing "
+			"found; no proof\n",
 			explore->preemptions, explore->preemptions == 1 ? "" : "s");
 	else if (verdict->kind == GW_VERDICT_BUDGET && verdict->interrupted)
 		fputs(": interrupted, nothing found and nothing proved\n", out);
@@ -281,9 +283,9 @@ static json_t *promoted_json(const struct gw_verdict *verdict)
 	json_t *array = json_array();
 
 	for (int i = 0; i < verdict->nr_promoted; i++)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "name", verdict->promoted[i].name,
-						       "bytes",
-						       (json_int_t)verdict->promoted[i].size));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:I}", "name", verdict->promoted[i].name,
+						"bytes", (json_int_t)verdict->promoted[i].size));
 	return array;
 }
 
@@ -298,11 +300,11 @@ static json_t *bound_json(const struct gw_explore *explore, const struct gw_verd
 						"cpu", bound->tasks[i].cpu, "start_at",
 						bound->tasks[i].start_at));
 	object = json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:s, s:o}", "strategy",
-			 explore->strategy, "seed", (json_int_t)explore->seed, "steps",
-			 (json_int_t)bound->step_bound, "frames", (json_int_t)bound->frames, "cpus",
-			 bound->cpus, "migrate_passes", bound->migrate_passes, "migrate_batch",
-			 bound->migrate_batch, "rcu_callbacks",
-			 bound->early_callbacks ? "early" : "late", "tasks", tasks);
+			   explore->strategy, "seed", (json_int_t)explore->seed, "steps",
+			   (json_int_t)bound->step_bound, "frames", (json_int_t)bound->frames,
+			   "cpus", bound->cpus, "migrate_passes", bound->migrate_passes,
+			   "migrate_batch", bound->migrate_batch, "rcu_callbacks",
+			   bound->early_callbacks ? "early" : "late", "tasks", tasks);
 	if (explore->bounded)
 		json_object_set_new(object, "preemptions", json_integer(explore->preemptions));
 	return object;

@@ -39,7 +39,7 @@ struct observer {
 
 struct run_options {
 	unsigned long memory; /* bytes */
-	int overcommit; /* vm.overcommit_memory */
+	int overcommit;	      /* vm.overcommit_memory */
 	enum migration migration;
 	unsigned long migration_rate; /* pages per second */
 	bool check;
