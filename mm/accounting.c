@@ -47,11 +47,17 @@ static bool data_limit_allows(const struct gw_limits *limits, unsigned long nr_p
 	       (limits->data == 0 && nr_pages <= limits->data_hard >> PAGE_SHIFT);
 }
 
+/* A mapping with @flags makes them @total pages, and @data if it is one of data. */
+static bool limits_allow(const struct gw_limits *limits, unsigned long flags, unsigned long total,
+			 unsigned long data)
+{
+	return total <= limits->as >> PAGE_SHIFT &&
+	       (!is_data_mapping(flags) || data_limit_allows(limits, data));
+}
+
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long nr_pages)
 {
-	if (mm->total_vm + nr_pages > mm->limits.as >> PAGE_SHIFT)
-		return false;
-	return !is_data_mapping(flags) || data_limit_allows(&mm->limits, mm->data_vm + nr_pages);
+	return limits_allow(&mm->limits, flags, mm->total_vm + nr_pages, mm->data_vm + nr_pages);
 }
 
 bool may_expand_vm_replacing(struct mm *mm, unsigned long flags, unsigned long nr_pages,
@@ -66,9 +72,7 @@ bool may_expand_vm_replacing(struct mm *mm, unsigned long flags, unsigned long n
 		total -= nr;
 		data -= is_data_mapping(vma->flags) ? nr : 0;
 	}
-	if (total + nr_pages > mm->limits.as >> PAGE_SHIFT)
-		return false;
-	return !is_data_mapping(flags) || data_limit_allows(&mm->limits, data + nr_pages);
+	return limits_allow(&mm->limits, flags, total + nr_pages, data + nr_pages);
 }
 
 bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages)
@@ -95,6 +99,8 @@ void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages)
 
 /* ---- What is promised --------------------------------------------------------------------------------- */
 
+/* Percent of the frames: vm.overcommit_ratio. */
+#define OVERCOMMIT_RATIO 50ul
 /* Pages that stay free for root, and for a user to recover with. */
 #define ADMIN_RESERVE_MAX (8ul << 20 >> PAGE_SHIFT)
 #define USER_RESERVE_MAX  (128ul << 20 >> PAGE_SHIFT)
@@ -122,9 +128,10 @@ static void commit_account(struct mm *mm, long nr_pages)
 		commit_add(mm->machine, nr_pages - ahead);
 }
 
-unsigned long vm_commit_limit(const struct machine *machine)
+/* Linux: vm_commit_limit(). */
+static unsigned long commit_limit(const struct machine *machine)
 {
-	return machine->nr_guest_frames * (unsigned long)machine->overcommit_ratio / 100;
+	return machine->nr_guest_frames * OVERCOMMIT_RATIO / 100;
 }
 
 unsigned long vm_committed(struct machine *machine)
@@ -140,7 +147,7 @@ static long commit_allowed(const struct mm *mm)
 	unsigned long share = machine->nr_guest_frames / 32;
 	unsigned long user_reserve = min(share, USER_RESERVE_MAX);
 
-	return (long)vm_commit_limit(machine) - (long)min(share, ADMIN_RESERVE_MAX) -
+	return (long)commit_limit(machine) - (long)min(share, ADMIN_RESERVE_MAX) -
 	       (long)min(mm->total_vm / 32, user_reserve);
 }
 

@@ -196,7 +196,7 @@ static int get_one_page(struct gup *gup)
 			return err;
 		fault = mm_fault_flags(gup->mm, gup->addr, access, gup->fault_flags);
 		if (fault != GW_FAULT_DONE)
-			return fault == GW_FAULT_OOM ? -ENOMEM : -EFAULT;
+			return vm_fault_to_errno(fault);
 	}
 }
 

@@ -21,11 +21,10 @@
 /* And beyond: page tables take 1/512 of what is mapped, the rest is for VMAs and chains. */
 #define CORE_FRAMES_SHARE 16
 
-#define DEFAULT_MAX_MAP_COUNT	 65530
-#define DEFAULT_OVERCOMMIT_RATIO 50
-#define DEFAULT_MIGRATE_PASSES	 10
-#define DEFAULT_MIGRATE_BATCH	 512
-#define MIGRATE_BATCH_MAX	 512
+#define DEFAULT_MAX_MAP_COUNT  65530
+#define DEFAULT_MIGRATE_PASSES 10
+#define DEFAULT_MIGRATE_BATCH  512
+#define MIGRATE_BATCH_MAX      512
 
 static const struct gw_guard_info guards[GW_NR_GUARDS] = {
 #define X(id, name_, commit_, reason_) { .name = name_, .commit = commit_, .reason = reason_ },
@@ -83,7 +82,7 @@ static int check_config(const struct gw_machine_config *config)
 	    config->task_size > 1ul << 47)
 		return -EINVAL;
 	if (config->overcommit_memory < OVERCOMMIT_GUESS ||
-	    config->overcommit_memory > OVERCOMMIT_NEVER || config->overcommit_ratio < 0)
+	    config->overcommit_memory > OVERCOMMIT_NEVER)
 		return -EINVAL;
 	if (config->migrate_batch < 0 || config->migrate_batch > MIGRATE_BATCH_MAX)
 		return -EINVAL;
@@ -114,8 +113,6 @@ static void init_constants(struct machine *machine, const struct gw_machine_conf
 	machine->max_map_count = config->max_map_count ? config->max_map_count
 						       : DEFAULT_MAX_MAP_COUNT;
 	machine->overcommit_memory = config->overcommit_memory;
-	machine->overcommit_ratio = config->overcommit_ratio ? config->overcommit_ratio
-							     : DEFAULT_OVERCOMMIT_RATIO;
 	machine->migrate_passes = config->migrate_passes ? config->migrate_passes
 							 : DEFAULT_MIGRATE_PASSES;
 	machine->migrate_batch = config->migrate_batch ? config->migrate_batch

@@ -46,7 +46,7 @@ struct machine {
 	int nr_cpus, nr_nodes, nr_zones;
 	unsigned long task_size, mmap_min_addr;
 	int max_map_count;
-	int overcommit_memory, overcommit_ratio;
+	int overcommit_memory;
 	int migrate_passes, migrate_batch;
 	uint64_t guards_off;
 	bool poison, quarantine;

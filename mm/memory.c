@@ -3,9 +3,9 @@
  * memory.c - changing ranges of page-table entries: zap, protect; move.c moves them
  *
  * The rule is one: an entry is changed under its table lock, then translations are flushed, and
- * only then is the frame freed, or its new rights relied upon.  A migration batch may have replaced entries without having flushed yet,
- * so whoever takes a table lock here and counts on "not present means not in use" flushes the range
- * first if the address space has such a debt.
+ * only then is the frame freed, or its new rights relied upon.  A migration batch may have replaced
+ * entries without having flushed yet, so whoever takes a table lock here and counts on "not present
+ * means not in use" flushes the range first if the address space has such a debt.
  *
  * Locks: mmap_lock (write, except to zap), page table.
  * Linux: mm/memory.c (zap_pte_range), mm/mprotect.c (change_pte_range).

@@ -76,11 +76,6 @@ static long mincore_chunk(struct mm *mm, unsigned long addr, unsigned long nr_pa
 	return (long)((end - start) >> PAGE_SHIFT);
 }
 
-static bool access_ok(const struct mm *mm, unsigned long addr, unsigned long len)
-{
-	return len <= mm->task_size && addr <= mm->task_size - len;
-}
-
 int mm_mincore(struct mm *mm, unsigned long addr, unsigned long len, unsigned long vec)
 {
 	unsigned long nr_pages = (len >> PAGE_SHIFT) + !!(len & ~PAGE_MASK);

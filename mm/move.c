@@ -118,7 +118,7 @@ static unsigned long lead_to_align(const struct vma *vma, unsigned long old,
 		return 0;
 	if (vma->start != old || vma_intersection(vma->mm, old - lead, old))
 		return 0;
-	if (new_vma && (new_vma->start != new || vma_intersection(vma->mm, new - lead, new)))
+	if (new_vma->start != new || vma_intersection(vma->mm, new - lead, new))
 		return 0;
 	return lead;
 }

@@ -574,7 +574,8 @@ static __unwatched bool check_entry(struct zone_check *check, const struct folio
 	return false;
 }
 
-static __unwatched void check_block(struct zone_check *check, const struct folio *folio, int order, int type)
+static __unwatched void check_block(struct zone_check *check, const struct folio *folio, int order,
+				    int type)
 {
 	unsigned long pfn = folio_pfn(check->machine, folio);
 

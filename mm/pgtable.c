@@ -389,7 +389,8 @@ struct visit {
 	void *arg;
 };
 
-static __unwatched void visit_level(struct visit *visit, pte_t *entries, int shift, unsigned long base)
+static __unwatched void visit_level(struct visit *visit, pte_t *entries, int shift,
+				    unsigned long base)
 {
 	for (int i = 0; i < PTRS_PER_TABLE; i++) {
 		unsigned long first = base + ((unsigned long)i << shift);

@@ -14,21 +14,6 @@
 #include "fault.h"
 #include "tlb.h"
 
-static int fault_errno(enum gw_fault fault)
-{
-	switch (fault) {
-	case GW_FAULT_DONE:
-		return 0;
-	case GW_FAULT_OOM:
-		return -ENOMEM;
-	case GW_FAULT_MAPERR:
-	case GW_FAULT_ACCERR:
-	case GW_FAULT_SIGBUS:
-		break;
-	}
-	return -EFAULT;
-}
-
 /* Does the entry for @addr allow @access now? */
 static bool is_in(struct mm *mm, unsigned long addr, enum gw_access access)
 {
@@ -50,7 +35,7 @@ static int populate_page(struct mm *mm, unsigned long addr, enum gw_access acces
 		enum gw_fault fault = mm_fault(mm, addr, access);
 
 		if (fault != GW_FAULT_DONE)
-			return fault_errno(fault);
+			return vm_fault_to_errno(fault);
 	}
 	return 0;
 }

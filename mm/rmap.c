@@ -123,8 +123,7 @@ static void rmap_walk_anon(struct folio *folio, struct anon_vma *anon_vma, struc
 	struct interval_node *node;
 
 	anon_vma_lock_read(anon_vma);
-	interval_tree_for_each(node, &anon_vma->rb, folio->index, folio->index)
-	{
+	interval_tree_for_each(node, &anon_vma->rb, folio->index, folio->index) {
 		struct anon_vma_chain *avc = container_of(node, struct anon_vma_chain, node);
 
 		if (!walk_vma(walk, folio, avc->vma))
@@ -138,8 +137,7 @@ static void rmap_walk_file(struct folio *folio, struct mapping *mapping, struct 
 	struct interval_node *node;
 
 	down_read(&mapping->i_mmap_lock);
-	interval_tree_for_each(node, &mapping->i_mmap, folio->index, folio->index)
-	{
+	interval_tree_for_each(node, &mapping->i_mmap, folio->index, folio->index) {
 		if (!walk_vma(walk, folio, container_of(node, struct vma, i_mmap_node)))
 			break;
 	}

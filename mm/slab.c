@@ -377,7 +377,7 @@ struct slab_check {
  * it runs in a circle.
  */
 static __unwatched void count_links(const struct kmem_slab *slab, unsigned int *nr_in_use,
-			unsigned int *nr_kept, unsigned int *nr_free)
+				    unsigned int *nr_kept, unsigned int *nr_free)
 {
 	unsigned int nr = slab->cache->slab_objects;
 

@@ -14,11 +14,6 @@
 
 #include <errno.h>
 
-static bool access_ok(const struct mm *mm, unsigned long addr, size_t len)
-{
-	return len <= mm->task_size && addr <= mm->task_size - len;
-}
-
 /*
  * The frame behind @addr with the table locked, faulted in as needed, accessed and dirty as the
  * processor would leave it.  => NULL, nothing locked: the access is not allowed

@@ -9,6 +9,12 @@
 
 #include "mm.h"
 
+/* May [@addr, @addr + @len) be an address space's at all? */
+static inline bool access_ok(const struct mm *mm, unsigned long addr, size_t len)
+{
+	return len <= mm->task_size && addr <= mm->task_size - len;
+}
+
 int copy_from_user(struct mm *mm, void *to, unsigned long from, size_t len) __must_check;
 int copy_to_user(struct mm *mm, unsigned long to, const void *from, size_t len) __must_check;
 long strncpy_from_user(struct mm *mm, char *to, unsigned long from, size_t size) __must_check;

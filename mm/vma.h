@@ -188,7 +188,6 @@ struct vma_copy {
 	struct vma *vma;		 /* in; out: the VMA at @source, which may have merged */
 	unsigned long source, addr, len; /* in */
 	bool keep_source;		 /* in: @vma stays, so it may not merge with itself */
-	unsigned long pgoff;
 	struct vma *new;	/* out: covers the new place */
 	bool need_rmap_locks;	/* out: a walk may come to @new before it comes to @vma */
 };
@@ -272,8 +271,7 @@ bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages)
  */
 int vm_commit_reserve(struct mm *mm, unsigned long nr_pages) __must_check;
 void vm_commit_release(struct mm *mm);
-/* The pages that the machine will promise, and those that it has promised. */
-unsigned long vm_commit_limit(const struct machine *machine);
+/* The pages that the machine has promised. */
 unsigned long vm_committed(struct machine *machine);
 /* vma_update.c does this for every change that it makes; also locked_vm, and what is promised. */
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);

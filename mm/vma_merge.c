@@ -202,9 +202,9 @@ int vma_extend(struct mm *mm, struct vma *vma, unsigned long end)
 }
 
 /* A VMA of its own at the new place.  => -ENOMEM, nothing changed */
-static int vma_insert_copy(struct vma_copy *copy)
+static int vma_insert_copy(struct vma_copy *copy, unsigned long pgoff)
 {
-	struct vma *new = vma_dup(copy->vma, copy->addr, copy->addr + copy->len, copy->pgoff);
+	struct vma *new = vma_dup(copy->vma, copy->addr, copy->addr + copy->len, pgoff);
 	int err;
 
 	if (!new)
@@ -236,21 +236,18 @@ int vma_copy(struct vma_copy *copy)
 		.copied = vma,
 		.apart = copy->keep_source ? vma : NULL,
 	};
-	unsigned long pgoff, source = copy->source;
 	int err = 0;
 
-	copy->pgoff = untouched ? copy->addr >> PAGE_SHIFT : linear_page_index(vma, source);
-	merge.pgoff = copy->pgoff;
+	merge.pgoff = untouched ? copy->addr >> PAGE_SHIFT : linear_page_index(vma, copy->source);
 	if (!is_shared_anon(vma->flags, vma->mapping))
 		err = vma_merge(&merge, &merged);
 	if (err)
 		return err;
 	if (!merged)
-		return vma_insert_copy(copy);
+		return vma_insert_copy(copy, merge.pgoff);
 	/* It may have been merged away itself. */
-	copy->vma = vma_lookup(merge.mm, source);
-	pgoff = copy->vma->pgoff;
+	copy->vma = vma_lookup(merge.mm, copy->source);
 	copy->new = merged;
-	copy->need_rmap_locks = merged->pgoff <= pgoff;
+	copy->need_rmap_locks = merged->pgoff <= copy->vma->pgoff;
 	return 0;
 }

@@ -140,7 +140,6 @@ struct gw_machine_config {
 	unsigned long mmap_min_addr; /* vm.mmap_min_addr */
 	int max_map_count;	     /* vm.max_map_count; 0: Linux's 65530 */
 	int overcommit_memory;	     /* vm.overcommit_memory: 0 guess, 1 always, 2 never */
-	int overcommit_ratio;	     /* percent of nr_frames, with 2; 0: Linux's 50 */
 	int migrate_passes;	     /* Linux's ten; 0: ten */
 	int migrate_batch;	     /* folios locked at once, at most and by default 512 */
 	uint64_t seed;		     /* of the machine's only random source */

@@ -109,8 +109,8 @@ static enum fault_step copy_page(struct vm_fault *fault, struct folio *old)
 	if (fault->flags & FAULT_UNSHARE)
 		count_event(machine, fault_unshare);
 	if (old != machine->zero_folio) {
-		atomic_long_add_return(
-			folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file, -1);
+		atomic_long_add_return(folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file,
+				       -1);
 		folio_remove_rmap(old);
 		folio_put(machine, old); /* the entry's */
 	}

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include <godwit/mm.h>
 
 #include "vma.h"
@@ -23,9 +25,10 @@ enum fault_step {
 
 /* What is asked of a fault beyond the access. */
 enum fault_flags {
-	FAULT_UNSHARE =
-		1, /* the page is to be pinned: make it this address space's own, not writable */
-	FAULT_FORCE = 2, /* rights that the VMA could have will do; get_user_pages() */
+	/* The page is to be pinned: make it this address space's own, not writable. */
+	FAULT_UNSHARE = 1,
+	/* Rights that the VMA could have will do: get_user_pages(). */
+	FAULT_FORCE = 2,
 };
 
 struct vm_fault {
@@ -40,6 +43,12 @@ struct vm_fault {
 };
 
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
+/* What a system call says of a @fault that failed. */
+static inline int vm_fault_to_errno(enum gw_fault fault)
+{
+	return fault == GW_FAULT_OOM ? -ENOMEM : -EFAULT;
+}
+
 enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
 			     unsigned int flags);
 
@@ -55,9 +64,9 @@ enum fault_step do_wp_page(struct vm_fault *fault);
 enum fault_step do_swap_page(struct vm_fault *fault);
 
 /*
- * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is and the page is not
- * merely unshared; the reference of the allocation goes to the entry.  Where a page was mapped before, its translation is flushed and
- * its reference and map count become the caller's to drop.
+ * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is and the page is
+ * not merely unshared; the reference of the allocation goes to the entry.  Where a page was mapped
+ * before, its translation is flushed and its reference and map count become the caller's to drop.
  * => false: the entry is not fault->orig any more; @folio is gone
  */
 bool map_anon_folio(struct vm_fault *fault, struct folio *folio);
