@@ -201,9 +201,9 @@ static void print_bound(FILE *out, const struct gw_explore *explore,
 					  : "no schedule that was met has more");
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
-	fprintf(out, "  data races, freed memory: looked for in %s%" PRIu64 " executions%s\n",
-		verdict->watched == verdict->executions ? "all " : "", verdict->watched,
-		verdict->watched == verdict->executions ? "" : ", all of the search among them");
+	fprintf(out, "  data races, freed memory: looked for in %" PRIu64 " of these executions%s\n",
+		verdict->watched,
+		verdict->executions > verdict->sampled ? ", all of the search among them" : "");
 	for (int i = 0; i < verdict->nr_promoted; i++)
 		fprintf(out,
 			"  plain accesses that nothing orders, tried in every order: %s, %zu bytes\n",
