@@ -9,6 +9,7 @@
 # the directories must be the same byte for byte.  Times and owners are pinned.
 set -u
 
+[ $# = 2 ] || { echo "usage: $0 GODWIT BUSYBOX" >&2; exit 2; }
 godwit=$(realpath "$1")
 busybox=$(realpath "$2")
 tmp=$(mktemp -d) || exit 99
