@@ -18,6 +18,7 @@
 struct dpor {
 	struct search search; /* first: see search.h */
 	struct wakeup_pool pool;
+	int nr_met; /* nodes that have been entered, whose wakeup means something */
 };
 
 static struct dpor *dpor_of(struct search *search)
@@ -46,7 +47,10 @@ static void descend(struct search *search, int depth)
 	struct node *below = &search->nodes[depth + 1];
 	int branch = search->nodes[depth].wakeup;
 
-	wakeup_free(&dpor->pool, below->wakeup);
+	if (depth + 1 < dpor->nr_met)
+		wakeup_free(&dpor->pool, below->wakeup);
+	else
+		dpor->nr_met = depth + 2;
 	below->wakeup = dpor->pool.nodes[branch].child;
 	dpor->pool.nodes[branch].child = -1;
 }
@@ -55,8 +59,10 @@ static void reverse(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
 
+	const struct op *sleeping = search_sleeping(search, depth);
+
 	for (uint32_t left = node->sleep; left && RULE(sleepers_cover); left &= left - 1)
-		if (weak_initial(&search->sequence, &node->sleeping[__builtin_ctz(left)]))
+		if (weak_initial(&search->sequence, &sleeping[__builtin_ctz(left)]))
 			return;
 	wakeup_insert(&dpor_of(search)->pool, &node->wakeup, &search->sequence);
 }
@@ -92,8 +98,8 @@ static bool dpor_begin(void *state, struct explored *x, uint64_t execution)
 		wakeup_init(&dpor->pool);
 		if (!search_begin(&dpor->search, &optimal, x))
 			return false;
-		for (int i = 0; i < dpor->search.sequence.max; i++)
-			dpor->search.nodes[i].wakeup = -1;
+		dpor->search.nodes[0].wakeup = -1;
+		dpor->nr_met = 1;
 	}
 	return search_next_execution(&dpor->search);
 }

@@ -16,25 +16,25 @@
 
 #define SLOTS_MIN   1024u
 #define OBJECTS_MIN 512
+#define STEPS_MIN   512
 
 int history_init(struct history *history, const struct explored *x)
 {
 	int nr_tasks = explored_nr_runners(x);
-	int max_steps = (int)explored_step_bound(x) + 1;
 
 	*history = (struct history){
 		.nr_tasks = nr_tasks,
-		.max = max_steps,
+		.max = STEPS_MIN,
 		.late_callbacks = explored_late_callbacks(x),
 	};
-	history->events = calloc((size_t)max_steps, sizeof(*history->events));
+	history->events = malloc(STEPS_MIN * sizeof(*history->events));
 	history->slots = calloc(SLOTS_MIN, sizeof(*history->slots));
 	history->numbers = calloc(SLOTS_MIN, sizeof(*history->numbers));
 	history->last = malloc(OBJECTS_MIN * sizeof(*history->last));
 	history->nr_slots = SLOTS_MIN;
 	history->max_objects = OBJECTS_MIN;
 	for (int task = 0; task < nr_tasks; task++) {
-		history->clocks[task] = calloc((size_t)max_steps, sizeof(unsigned int));
+		history->clocks[task] = malloc(STEPS_MIN * sizeof(unsigned int));
 		history->last_of_task[task] = -1;
 		if (!history->clocks[task])
 			return -ENOMEM;
@@ -261,6 +261,25 @@ static void add(struct history *history, const struct explored_step *step, const
 		order_after_all(history, at);
 }
 
+static int grow_steps(struct history *history)
+{
+	int max = 2 * history->max;
+	struct event *events = realloc(history->events, (size_t)max * sizeof(*events));
+
+	if (!events)
+		return -ENOMEM;
+	history->events = events;
+	for (int task = 0; task < history->nr_tasks; task++) {
+		unsigned int *clock = realloc(history->clocks[task], (size_t)max * sizeof(*clock));
+
+		if (!clock)
+			return -ENOMEM;
+		history->clocks[task] = clock;
+	}
+	history->max = max;
+	return 0;
+}
+
 int history_extend(struct history *history, const struct explored *x)
 {
 	const struct explored_step *steps = explored_steps(x);
@@ -271,6 +290,8 @@ int history_extend(struct history *history, const struct explored *x)
 		struct op op;
 		int err = op_of(history, step, step->task, &op);
 
+		if (!err && unlikely(history->nr == history->max))
+			err = grow_steps(history);
 		if (err)
 			return err;
 		add(history, step, &op);

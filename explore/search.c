@@ -18,6 +18,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define NODES_MIN 512
 
 void search_init(void *state, const struct strategy_params *params)
 {
@@ -28,20 +31,47 @@ void search_init(void *state, const struct strategy_params *params)
 	search->preemptions = params->preemptions;
 }
 
+static bool out_of_memory(struct search *search)
+{
+	snprintf(search->error, sizeof(search->error), "out of memory");
+	return false;
+}
+
+/* @block of @nr things of @size bytes is to hold @more of them, which begin as zeros. */
+static bool grow(void *block, int nr, int more, size_t size)
+{
+	void **at = block;
+	char *grown = realloc(*at, (size_t)more * size);
+
+	if (!grown)
+		return false;
+	memset(grown + (size_t)nr * size, 0, (size_t)(more - nr) * size);
+	*at = grown;
+	return true;
+}
+
+/* Room for a node at @depth, and for what is said of an execution that ends there. */
+static bool reserve(struct search *search, int depth)
+{
+	int nr = search->max_nodes, max = nr ? 2 * nr : NODES_MIN;
+	int tasks = search->history.nr_tasks;
+
+	if (likely(depth + 2 <= nr))
+		return true;
+	if (!grow(&search->nodes, nr, max, sizeof(*search->nodes)) ||
+	    !grow(&search->sleeping, nr * tasks, max * tasks, sizeof(*search->sleeping)) ||
+	    !grow(&search->sequence.ops, nr, max, sizeof(*search->sequence.ops)) ||
+	    !grow(&search->candidates, nr, max, sizeof(*search->candidates)))
+		return out_of_memory(search);
+	search->sequence.max = search->max_nodes = max;
+	return true;
+}
+
 bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x)
 {
-	int max = (int)explored_step_bound(x) + 1;
-
 	search->reduction = reduction;
 	search->x = x;
-	search->nodes = calloc((size_t)max, sizeof(*search->nodes));
-	search->sequence.ops = calloc((size_t)max, sizeof(*search->sequence.ops));
-	search->sequence.max = max;
-	search->candidates = calloc((size_t)max, sizeof(*search->candidates));
-	if (history_init(&search->history, x) || !search->nodes ||
-	    !search->sequence.ops || !search->candidates)
-		snprintf(search->error, sizeof(search->error), "out of memory");
-	return !search->error[0];
+	return !history_init(&search->history, x) ? reserve(search, 0) : out_of_memory(search);
 }
 
 void search_fini(void *state)
@@ -50,6 +80,7 @@ void search_fini(void *state)
 
 	history_fini(&search->history);
 	free(search->nodes);
+	free(search->sleeping);
 	free(search->sequence.ops);
 	free(search->candidates);
 }
@@ -96,15 +127,16 @@ static void inherit_sleep(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
 	const struct node *above = &search->nodes[depth - 1];
+	const struct op *sleeping = search_sleeping(search, depth - 1);
 	const struct op *step = &search->history.events[depth - 1].op;
 
 	for (uint32_t left = above->sleep; left; left &= left - 1) {
 		int task = __builtin_ctz(left);
 
-		if (task == step->task || ops_depend(&above->sleeping[task], step))
+		if (task == step->task || ops_depend(&sleeping[task], step))
 			continue;
 		node->sleep |= 1u << task;
-		node->sleeping[task] = above->sleeping[task];
+		search_sleeping(search, depth)[task] = sleeping[task];
 	}
 }
 
@@ -126,7 +158,7 @@ static void descend(struct search *search, int depth)
 void search_take(struct search *search, int depth, int task)
 {
 	if (history_next(&search->history, search->x, task, &search->nodes[depth].taken))
-		snprintf(search->error, sizeof(search->error), "out of memory");
+		out_of_memory(search);
 }
 
 int search_run_on(const struct search *search, int depth, uint32_t candidates)
@@ -141,6 +173,8 @@ static bool decide(struct search *search, int depth, uint32_t runnable)
 {
 	uint32_t candidates;
 
+	if (!reserve(search, depth))
+		return false;
 	descend(search, depth);
 	candidates = runnable & ~search->nodes[depth].sleep;
 	if (!candidates) {
@@ -159,7 +193,7 @@ int search_pick(void *state, struct explored *x, uint32_t runnable)
 	int task;
 
 	if (depth > search->history.nr && history_extend(&search->history, x)) {
-		snprintf(search->error, sizeof(search->error), "out of memory");
+		out_of_memory(search);
 		return -1;
 	}
 	if (depth >= search->decided && !decide(search, depth, runnable))
@@ -194,7 +228,7 @@ void search_end(void *state, struct explored *x, enum explored_end end)
 	if (search->error[0])
 		return;
 	if (history_extend(&search->history, x)) {
-		snprintf(search->error, sizeof(search->error), "out of memory");
+		out_of_memory(search);
 		return;
 	}
 	if (search->blocked)
@@ -275,7 +309,7 @@ static bool backtrack(struct search *search)
 			return true;
 		if (search->reduction->sleeps) {
 			node->sleep |= 1u << task;
-			node->sleeping[task] = node->taken;
+			search_sleeping(search, depth)[task] = node->taken;
 		}
 		node->nr_choices = 0;
 		if (search->reduction->next(search, depth))

@@ -19,8 +19,7 @@
 struct node {
 	struct op taken;			       /* the branch that is being explored */
 	unsigned int choice, nr_choices, choices_left; /* if that is a choice */
-	uint32_t sleep; /* tasks whose next step need not be explored from here */
-	struct op sleeping[HISTORY_TASKS_MAX]; /* that step */
+	uint32_t sleep; /* tasks whose next step need not be explored from here: search_sleeping() */
 
 	/* The reduction's own. */
 	int wakeup;	    /* dpor.c: its wakeup tree, the first branch of which is @taken */
@@ -49,6 +48,8 @@ struct search {
 	struct explored *x;
 	struct history history;
 	struct node *nodes;
+	struct op *sleeping; /* of each node, by task */
+	int max_nodes;	     /* there is room for: more when an execution is longer */
 	struct sequence sequence;
 	int *candidates;
 	int decided; /* nodes from the root whose branch is chosen already */
@@ -66,6 +67,12 @@ struct search {
 bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x);
 /* Get ready for another execution.  => false: there is none, or search->error */
 bool search_next_execution(struct search *search);
+
+/* The steps of those that sleep at @depth, by task. */
+static inline struct op *search_sleeping(const struct search *search, int depth)
+{
+	return &search->sleeping[depth * search->history.nr_tasks];
+}
 
 /* The step that @task takes if it is picked at @depth, as node->taken. */
 void search_take(struct search *search, int depth, int task);
