@@ -9,6 +9,7 @@
 #include "history.h"
 
 #include "dependence.h"
+#include "sync.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -204,19 +205,43 @@ static void order_after_all(struct history *history, int at)
 			join(history, at, history->last_of_task[task]);
 }
 
-static bool is_word(enum explored_kind kind)
-{
-	return kind == EXPLORED_READ || kind == EXPLORED_WRITE || kind == EXPLORED_MODIFY ||
-	       kind == EXPLORED_AWAIT || kind == EXPLORED_SEQ_BEGIN;
-}
-
+/* The value of a word; of a lock, who holds it. */
 static unsigned int word_at(const struct explored_step *step)
 {
+	const struct explored_lock *lock = step->object;
+	const struct rwsem *sem = step->object;
 	unsigned int word = 0;
 
-	if (is_word((enum explored_kind)step->kind))
+	switch ((int)step->kind) {
+	case EXPLORED_READ:
+	case EXPLORED_WRITE:
+	case EXPLORED_MODIFY:
+	case EXPLORED_AWAIT:
+	case EXPLORED_SEQ_BEGIN:
+	case EXPLORED_BIT_LOCK:
+	case EXPLORED_BIT_TRYLOCK:
+	case EXPLORED_BIT_UNLOCK:
+	case EXPLORED_BIT_WAIT:
+	case EXPLORED_WAIT_PREPARE:
+	case EXPLORED_WAIT_SLEEP:
+	case EXPLORED_WAKE:
 		memcpy(&word, step->object, sizeof(word));
-	return word;
+		return word;
+	case EXPLORED_LOCK:
+	case EXPLORED_TRYLOCK:
+	case EXPLORED_UNLOCK:
+		return lock->owner ? HELD_EXCLUSIVELY : 0;
+	case EXPLORED_READ_LOCK:
+	case EXPLORED_READ_TRYLOCK:
+	case EXPLORED_READ_UNLOCK:
+	case EXPLORED_WRITE_LOCK:
+	case EXPLORED_WRITE_TRYLOCK:
+	case EXPLORED_WRITE_UNLOCK:
+	case EXPLORED_DOWNGRADE:
+		return sem->writer ? HELD_EXCLUSIVELY : sem->readers;
+	default:
+		return 0;
+	}
 }
 
 void history_before_step(struct history *history, const struct explored *x, int task)

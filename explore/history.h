@@ -32,7 +32,9 @@ struct event {
 	int prev_write;	    /* and the last of those that write */
 	int prev_of_task;
 	const void *site;   /* where in the core */
-	unsigned int word_before, word; /* of the object, where it is a word */
+	/* The object's value where it is a word; of a lock, how many hold it shared, or */
+#define HELD_EXCLUSIVELY (1u << 31)
+	unsigned int word_before, word; /* before the step, and after it */
 };
 
 struct history {

@@ -280,18 +280,22 @@ static bool stays(const struct reversal *r, int i)
 	return true;
 }
 
-#define NOBODY (-1)
+#define NOBODY	(-1)
+#define EARLIER (-2) /* somebody who took it before the first step, and keeps it */
 
 /*
  * Who keeps @op from being possible: the last step that took what it waits for and has not given
- * it back, among those that stay.  Goes back along the object's chain.
+ * it back, among those that stay.  Goes back along the object's chain; a task that runs alone to the
+ * start of the race may come there with locks.
  */
 static int exclusive_holder(const struct reversal *r)
 {
 	const struct event *events = r->history->events;
 	bool bits = r->op->kind == EXPLORED_BIT_LOCK || r->op->kind == EXPLORED_BIT_WAIT;
+	unsigned int held = bits ? 1u << r->op->arg : HELD_EXCLUSIVELY, at_first = 0;
 
 	for (int i = r->before; i >= 0; i = events[i].prev) {
+		at_first = events[i].word_before;
 		if (!stays(r, i) || (bits && events[i].op.arg != r->op->arg &&
 				     events[i].op.kind != EXPLORED_WRITE))
 			continue;
@@ -304,13 +308,14 @@ static int exclusive_holder(const struct reversal *r)
 		    (bits && events[i].op.kind == EXPLORED_WRITE))
 			return NOBODY;
 	}
-	return NOBODY;
+	return at_first & held ? EARLIER : NOBODY;
 }
 
 /* The same for a writer, whom readers keep out as well. */
 static int any_holder(const struct reversal *r)
 {
 	const struct event *events = r->history->events;
+	unsigned int at_first = 0;
 	uint32_t gave_back = 0;
 	bool writer_left = false;
 
@@ -318,6 +323,7 @@ static int any_holder(const struct reversal *r)
 		const struct event *event = &events[i];
 		uint32_t task = 1u << event->op.task;
 
+		at_first = event->word_before;
 		if (!stays(r, i))
 			continue;
 		if (event->op.kind == EXPLORED_READ_UNLOCK)
@@ -336,7 +342,9 @@ static int any_holder(const struct reversal *r)
 			return writer_left ? NOBODY : i;
 		}
 	}
-	return NOBODY;
+	if (at_first & HELD_EXCLUSIVELY)
+		return writer_left ? NOBODY : EARLIER;
+	return at_first > (unsigned int)__builtin_popcount(gave_back) ? EARLIER : NOBODY;
 }
 
 /* The word that @op looks at, after the steps that stay. */
@@ -357,8 +365,10 @@ static unsigned int word_seen(const struct reversal *r)
 static bool woken(const struct reversal *r)
 {
 	const struct event *events = r->history->events;
+	unsigned int generation = r->op->arg;
 
 	for (int i = r->before; i >= 0; i = events[i].prev) {
+		generation = events[i].word_before;
 		if (!stays(r, i))
 			continue;
 		if (events[i].op.kind == EXPLORED_WAKE)
@@ -366,7 +376,7 @@ static bool woken(const struct reversal *r)
 		if (events[i].op.task == r->op->task && events[i].op.kind == EXPLORED_WAIT_PREPARE)
 			return false;
 	}
-	return false;
+	return generation != r->op->arg; /* it prepared before the first step */
 }
 
 /* The step with which the grace period that @op awaits began. */
