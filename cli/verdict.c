@@ -113,12 +113,11 @@ static double per_second(const struct gw_verdict *verdict)
 	return verdict->seconds > 0 ? (double)verdict->executions / verdict->seconds : 0;
 }
 
-static void print_without(FILE *out, uint64_t guards_off)
+/* @separator before the first, commas between them. */
+static void print_guards(FILE *out, const char *separator, uint64_t guards)
 {
-	const char *separator = ", without ";
-
 	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
-		if (!(guards_off >> guard & 1))
+		if (!(guards >> guard & 1))
 			continue;
 		fprintf(out, "%s%s", separator, guard_name(guard));
 		separator = ",";
@@ -195,6 +194,11 @@ static void print_bound(FILE *out, const struct gw_explore *explore,
 		bound->migrate_passes == 1 ? "" : "es", bound->migrate_batch,
 		bound->early_callbacks ? "as early as can be" : "when all tasks have ended",
 		bound->step_bound, verdict->longest);
+	if (bound->design) {
+		fprintf(out, "    design %s", bound->design->name);
+		print_guards(out, " instead of ", bound->instead_of);
+		fprintf(out, ": %s\n", bound->design->summary);
+	}
 	if (explore->bounded)
 		fprintf(out, "    preemptions: at most %u; %s\n", explore->preemptions,
 			verdict->left_out ? "schedules with more were left out"
@@ -227,7 +231,7 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 	};
 
 	fprintf(out, "%s", gw_scenario_name(explore->scenario));
-	print_without(out, explore->guards_off);
+	print_guards(out, ", without ", explore->guards_off);
 	if (is_bounded(verdict))
 		fprintf(out,
 			": bounded: every schedule of %u preemption%s or fewer, and nothing "
@@ -305,6 +309,11 @@ static json_t *bound_json(const struct gw_explore *explore, const struct gw_verd
 			   "cpus", bound->cpus, "migrate_passes", bound->migrate_passes,
 			   "migrate_batch", bound->migrate_batch, "rcu_callbacks",
 			   bound->early_callbacks ? "early" : "late", "tasks", tasks);
+	if (bound->design)
+		json_object_set_new(object, "design",
+				    json_pack("{s:s, s:s, s:o}", "name", bound->design->name,
+					      "summary", bound->design->summary, "instead_of",
+					      guards_json(bound->instead_of)));
 	if (explore->bounded)
 		json_object_set_new(object, "preemptions", json_integer(explore->preemptions));
 	return object;

@@ -455,6 +455,7 @@ static void report_shift(const struct stack_shift *shift);
  */
 static int shift_arg_pages(struct vma *vma, unsigned long bytes)
 {
+	const struct gw_design *design = vma->mm->machine->design;
 	struct stack_shift shift = {
 		.vma = vma,
 		.old_start = vma->start,
@@ -468,6 +469,8 @@ static int shift_arg_pages(struct vma *vma, unsigned long bytes)
 	ASSERT(shift.new_start < shift.new_end);
 	ASSERT(vma_is_temporary_stack(vma));
 	report_shift(&shift);
+	if (design && design->shift_arg_pages)
+		return design->shift_arg_pages(vma, bytes);
 
 	err = check_way_is_free(&shift);
 	if (!err)

@@ -47,7 +47,7 @@ bool engine_create(struct engine *engine, const struct gw_scenario *scenario, ui
 
 	*engine = (struct engine){ .scenario = scenario,
 				   .core = &godwit_core_explored,
-				   .guards_off = guards_off };
+				   .guards_off = guards_off | scenario->instead_of };
 	gw_scenario_bound(scenario, step_bound, &engine->bound);
 	if (!create_place(engine) || !create_arena(engine) ||
 	    objects_init(&engine->objects, engine->bound.step_bound)) {
@@ -176,6 +176,7 @@ static void setup_machine(void *arg)
 		.guards_off = engine->guards_off,
 		.poison = !scenario->no_poison,
 		.quarantine = true,
+		.design = scenario->design,
 		.ops = &ops,
 		.host = engine,
 	};

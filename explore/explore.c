@@ -297,7 +297,7 @@ static bool promote(struct exploration *e)
 	struct gw_promoted *promoted = &verdict->promoted[verdict->nr_promoted];
 	struct explored_racing racing;
 
-	if (!e->explore->guards_off || verdict->nr_promoted == GW_PROMOTED_MAX ||
+	if (!e->engine.guards_off || verdict->nr_promoted == GW_PROMOTED_MAX ||
 	    !explored_racing(e->engine.explored, &racing))
 		return false;
 	promoted->offset = racing.offset;

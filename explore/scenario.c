@@ -2,6 +2,7 @@
 /* scenario.c - the list of scenarios, and what they share */
 #include "scenario.h"
 
+#include "design.h"
 #include "scenario_list.h"
 
 #include <string.h>
@@ -40,6 +41,59 @@ const struct gw_scenario *gw_scenario_find(const char *name)
 	return NULL;
 }
 
+/* ---- The races ------------------------------------------------------------------------------------- */
+
+static const struct gw_race races[] = {
+#define X(symbol, name) { name, symbol, symbol##_end },
+	RACES(X)
+#undef X
+};
+
+size_t gw_nr_races(void)
+{
+	return ARRAY_SIZE(races);
+}
+
+const struct gw_race *gw_race(size_t nth)
+{
+	return nth < ARRAY_SIZE(races) ? &races[nth] : NULL;
+}
+
+const struct gw_race *gw_race_find(const char *id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(races); i++)
+		if (!strcmp(races[i].id, id))
+			return &races[i];
+	return NULL;
+}
+
+bool gw_race_has(const struct gw_race *race, const struct gw_scenario *scenario)
+{
+	size_t len = strlen(race->id);
+
+	return !strncmp(scenario->name, race->id, len) &&
+	       (scenario->name[len] == '-' || !scenario->name[len]);
+}
+
+/* ---- The designs ----------------------------------------------------------------------------------- */
+
+const struct gw_design *design_at(size_t nth)
+{
+	static const struct gw_design *const arrays[] = {
+#define X(designs) designs,
+		DESIGNS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
+		for (const struct gw_design *design = arrays[i]; design->name; design++)
+			if (!nth--)
+				return design;
+	return NULL;
+}
+
+/* ---- What a scenario is about ------------------------------------------------------------------------ */
+
 const char *gw_scenario_name(const struct gw_scenario *scenario)
 {
 	return scenario->name;
@@ -60,6 +114,11 @@ const char *gw_scenario_breaks(const struct gw_scenario *scenario)
 	return scenario->breaks;
 }
 
+const struct gw_design *gw_scenario_design(const struct gw_scenario *scenario)
+{
+	return scenario->design;
+}
+
 /* ---- Bounds -------------------------------------------------------------------------------------------- */
 
 #define DEFAULT_FRAMES	       24
@@ -78,6 +137,8 @@ void gw_scenario_bound(const struct gw_scenario *scenario, unsigned int step_bou
 		.migrate_batch = scenario->migrate_batch ?: DEFAULT_MIGRATE_BATCH,
 		.early_callbacks = scenario->early_callbacks,
 		.step_bound = step_bound ?: scenario->step_bound ?: DEFAULT_STEP_BOUND,
+		.design = scenario->design,
+		.instead_of = scenario->instead_of,
 	};
 	while (bound->nr_tasks < SCENARIO_TASKS_MAX && scenario->tasks[bound->nr_tasks].name) {
 		const struct scenario_task *task = &scenario->tasks[bound->nr_tasks];

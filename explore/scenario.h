@@ -41,7 +41,10 @@ struct gw_scenario {
 	const char *name;
 	const char *summary; /* one line */
 	uint64_t guards;     /* bits GW_GUARD_x: what it is about */
-	const char *breaks;  /* without them: words of the message that must come */
+	/* Words of the message that must come: without the guards, or with the design; NULL: none need. */
+	const char *breaks;
+	const struct gw_design *design; /* in the place of the core's own; NULL: none */
+	uint64_t instead_of;		/* bits GW_GUARD_x: off, as the design is to do their work */
 
 	/* The machine: frames for guests, and the rest of its configuration; 0: a small default. */
 	unsigned long nr_frames;
@@ -76,6 +79,9 @@ struct gw_scenario {
 		if (!(cond))                                                                       \
 			scenario_fail(__VA_ARGS__);                                                \
 	} while (0)
+
+/* The designs of races/, one after another; NULL: no more. */
+const struct gw_design *design_at(size_t nth);
 
 /* ---- A file in memory ------------------------------------------------------------------------ */
 

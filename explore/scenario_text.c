@@ -3,8 +3,9 @@
  * scenario_text.c - scenarios from text
  *
  * One pass over the lines.  A line belongs to the top (scenario, machine, process, file, guard,
- * start, and the heads of sections) or is an operation of the section that was opened last.  What a
- * name means must have been said above, so that a message can point at the first use that is wrong.
+ * design, start, and the heads of sections) or is an operation of the section that was opened last.
+ * What a name means must have been said above, so that a message can point at the first use that is
+ * wrong.
  *
  * A scenario that can be read but not run would waste its writer's time: who may use an address
  * before it is known, an address space before exec has made it or after exit has given it up, is
@@ -819,8 +820,8 @@ static bool parse_ending(struct reader *reader, struct operation *op)
 static bool reject_operation(struct reader *reader)
 {
 	static const char *const missing[] = {
-		"clone",  "mbind",  "move_pages", "reclaim",  "swap",	    "swapin", "swapoff",
-		"swapon", "swapout", "truncate",   "userfaultfd", "vfork",
+		"clone",   "mbind",  "move_pages", "reclaim",  "swap",	      "swapin",
+		"swapoff", "swapon", "swapout",	   "truncate", "userfaultfd", "vfork",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
@@ -1167,15 +1168,27 @@ static bool parse_file(struct reader *reader)
 	return true;
 }
 
-static bool parse_guard_name(struct reader *reader)
+/* The names of guards up to anything else, as bits. */
+static bool parse_guard_names(struct reader *reader, uint64_t *guards)
 {
-	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
-		if (!accept(reader, godwit_core_explored.guard_info((enum gw_guard)guard)->name))
-			continue;
-		reader->text->scenario.guards |= 1ull << guard;
-		return true;
-	}
-	return reject_next(reader, "the name of a guard; `godwit guards' lists them");
+	do {
+		int guard = 0;
+
+		while (guard < GW_NR_GUARDS &&
+		       !accept(reader, godwit_core_explored.guard_info((enum gw_guard)guard)->name))
+			guard++;
+		if (guard == GW_NR_GUARDS)
+			return reject_next(reader,
+					   "the name of a guard; `godwit guards' lists them");
+		*guards |= 1ull << guard;
+	} while (!word_is(reader->next, "must") && !at_end(reader));
+	return true;
+}
+
+static bool parse_must_break(struct reader *reader)
+{
+	return expect(reader, "must") && expect(reader, "break") &&
+	       parse_string(reader, "the words of what must break", &reader->text->scenario.breaks);
 }
 
 static bool parse_guard(struct reader *reader)
@@ -1184,12 +1197,33 @@ static bool parse_guard(struct reader *reader)
 
 	if (scenario->guards)
 		return reject(reader, reader->words, "a second guard line: name all guards in one");
-	do {
-		if (!parse_guard_name(reader))
-			return false;
-	} while (!word_is(reader->next, "must") && !at_end(reader));
-	return expect(reader, "must") && expect(reader, "break") &&
-	       parse_string(reader, "the words of what must break", &scenario->breaks);
+	if (scenario->design)
+		return reject(reader, reader->words, "the design says what it stands for");
+	return parse_guard_names(reader, &scenario->guards) && parse_must_break(reader);
+}
+
+static bool parse_design_name(struct reader *reader, const struct gw_design **design)
+{
+	for (size_t i = 0; (*design = design_at(i)); i++)
+		if (accept(reader, (*design)->name))
+			return true;
+	return reject_next(reader, "the name of a design; docs/scenarios.md lists them");
+}
+
+/* design NAME instead of GUARD... [must break "WORDS"] */
+static bool parse_design(struct reader *reader)
+{
+	struct gw_scenario *scenario = &reader->text->scenario;
+
+	if (scenario->design)
+		return reject(reader, reader->words, "a second design line");
+	if (scenario->guards)
+		return reject(reader, reader->words,
+			      "a design stands for guards: there is no guard line then");
+	if (!parse_design_name(reader, &scenario->design) || !expect(reader, "instead") ||
+	    !expect(reader, "of") || !parse_guard_names(reader, &scenario->instead_of))
+		return false;
+	return at_end(reader) || parse_must_break(reader);
 }
 
 /* start E at FUNCTION */
@@ -1274,9 +1308,9 @@ static const struct {
 } top[] = {
 	{ "scenario", parse_scenario, false }, { "machine", parse_machine, false },
 	{ "process", parse_process, false },   { "file", parse_file, false },
-	{ "guard", parse_guard, false },       { "start", parse_start, false },
-	{ "setup", parse_setup, true },	       { "task", parse_task, true },
-	{ "expect", parse_expect, true },
+	{ "guard", parse_guard, false },       { "design", parse_design, false },
+	{ "start", parse_start, false },       { "setup", parse_setup, true },
+	{ "task", parse_task, true },	       { "expect", parse_expect, true },
 };
 
 static bool parse_statement(struct reader *reader)
@@ -1298,8 +1332,8 @@ static bool parse_statement(struct reader *reader)
 		return reject_next(reader, "'scenario NAME \"SUMMARY\"' first");
 	if (reader->section)
 		return parse_operation(reader);
-	return reject_next(reader, "scenario, machine, process, file, guard, start, setup, task or "
-				   "expect");
+	return reject_next(reader, "scenario, machine, process, file, guard, design, start, setup, "
+				   "task or expect");
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */

@@ -119,6 +119,7 @@ static void init_constants(struct machine *machine, const struct gw_machine_conf
 						       : DEFAULT_MIGRATE_BATCH;
 	machine->guards_off = config->guards_off;
 	machine->poison = config->poison;
+	machine->design = config->design;
 	machine->quarantine = config->quarantine;
 }
 

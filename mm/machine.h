@@ -50,6 +50,7 @@ struct machine {
 	int migrate_passes, migrate_batch;
 	uint64_t guards_off;
 	bool poison, quarantine;
+	const struct gw_design *design; /* NULL: none */
 
 	struct zone zones[ZONES_MAX]; /* own locks; guest zones by node first, the core's last */
 	struct lruvec lruvecs[GW_MAX_NODES]; /* own locks, by node */

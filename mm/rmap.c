@@ -277,7 +277,10 @@ static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, stru
 static bool skip_temporary_stack(struct rmap_walk *walk, struct vma *vma)
 {
 	struct machine *machine = container_of(walk, struct unmap_walk, walk)->machine;
+	const struct gw_design *design = machine->design;
 
+	if (design && design->invalid_vma && design->invalid_vma(vma))
+		return true;
 	if (!guard(machine, skip_temporary_stack) || !vma_is_temporary_stack(vma))
 		return false;
 	count_event(machine, migrate_skip_tmp_stack);

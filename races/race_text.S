@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race_text.S - the text of one race, as data of the program
+ * race_text.S - a text of one race, as data of the program
  *
  * RACE_SYMBOL and RACE_FILE are given by the build; explore/scenario_list.h names the symbols.
  */

@@ -47,8 +47,13 @@ const char *gw_scenario_name(const struct gw_scenario *scenario);
 const char *gw_scenario_summary(const struct gw_scenario *scenario);
 /* The guards that the scenario is about: bits GW_GUARD_x. */
 uint64_t gw_scenario_guards(const struct gw_scenario *scenario);
-/* Words of the violation that must show without those guards, not another; NULL: any. */
+/*
+ * Words of the violation that must show, not another: without those guards, or, where there is a
+ * design, as it is.  NULL: any, or with a design none.
+ */
 const char *gw_scenario_breaks(const struct gw_scenario *scenario);
+/* The design that it puts in the place of the core's own; NULL: none. */
+const struct gw_design *gw_scenario_design(const struct gw_scenario *scenario);
 
 #define GW_SCENARIO_TASKS_MAX 8
 
@@ -59,6 +64,8 @@ struct gw_bound {
 	int migrate_passes, migrate_batch;
 	bool early_callbacks;	 /* of RCU: as soon as a grace period is over; else at the very end */
 	unsigned int step_bound; /* an execution of so many steps counts as a livelock */
+	const struct gw_design *design; /* as gw_scenario_design() */
+	uint64_t instead_of;		/* bits GW_GUARD_x: off, as the design is to do their work */
 	int nr_tasks;
 	struct gw_bound_task {
 		const char *name;
@@ -70,6 +77,19 @@ struct gw_bound {
 /* @step_bound: 0 for the scenario's own. */
 void gw_scenario_bound(const struct gw_scenario *scenario, unsigned int step_bound,
 		       struct gw_bound *bound);
+
+/* ---- Races ----------------------------------------------------------------------------------- */
+
+/* A historic race: a story and its scenarios, the first of which has its name. */
+struct gw_race {
+	const char *id;
+	const char *story, *story_end; /* Markdown; not terminated */
+};
+
+size_t gw_nr_races(void);
+const struct gw_race *gw_race(size_t nth);
+const struct gw_race *gw_race_find(const char *id); /* NULL: there is none */
+bool gw_race_has(const struct gw_race *race, const struct gw_scenario *scenario);
 
 /* ---- Strategies ------------------------------------------------------------------------------ */
 

@@ -115,6 +115,29 @@ struct gw_event {
 	uint64_t arg[4];
 };
 
+/* ---- Designs: functions in the place of the core's own ----------------------------------------- */
+
+struct vma;
+
+/*
+ * How a design that was proposed and not taken is tried (races/): built from the core's inner
+ * functions, and put in place by an experiment.  All else is the code that ships.
+ */
+struct gw_design {
+	const char *name;
+	const char *summary;
+	/*
+	 * exec's move of its stack, @bytes down; NULL: exec's own.
+	 * => mmap_lock held for write; on failure the address space is thrown away
+	 */
+	int (*shift_arg_pages)(struct vma *stack, unsigned long bytes);
+	/*
+	 * True: the first walk of a migration leaves out @vma, of anonymous pages.  Called with the
+	 * rmap locks alone, and asked before the guard is.  NULL: none but temporary stacks.
+	 */
+	bool (*invalid_vma)(const struct vma *vma);
+};
+
 /* ---- Creating a machine ---------------------------------------------------------------------- */
 
 struct gw_tlb_ops;
@@ -146,6 +169,7 @@ struct gw_machine_config {
 	uint64_t guards_off;	     /* bit GW_GUARD_x: switched off */
 	bool poison;		     /* fill freed frames with 0xdb and check at reuse */
 	bool quarantine;	     /* never hand the core's own freed memory out again */
+	const struct gw_design *design; /* constant; NULL: none */
 
 	const struct gw_machine_ops *ops;
 	const struct gw_tlb_ops *tlb_ops; /* NULL: the model of mm/tlb.c */
