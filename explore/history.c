@@ -31,6 +31,7 @@ int history_init(struct history *history, const struct explored *x)
 	history->events = malloc(STEPS_MIN * sizeof(*history->events));
 	history->slots = calloc(SLOTS_MIN, sizeof(*history->slots));
 	history->numbers = calloc(SLOTS_MIN, sizeof(*history->numbers));
+	history->objects = malloc(OBJECTS_MIN * sizeof(*history->objects));
 	history->last = malloc(OBJECTS_MIN * sizeof(*history->last));
 	history->nr_slots = SLOTS_MIN;
 	history->max_objects = OBJECTS_MIN;
@@ -40,7 +41,10 @@ int history_init(struct history *history, const struct explored *x)
 		if (!history->clocks[task])
 			return -ENOMEM;
 	}
-	return history->events && history->slots && history->numbers && history->last ? 0 : -ENOMEM;
+	return history->events && history->slots && history->numbers && history->objects &&
+			       history->last ?
+		       0 :
+		       -ENOMEM;
 }
 
 void history_fini(struct history *history)
@@ -50,6 +54,7 @@ void history_fini(struct history *history)
 	free(history->events);
 	free(history->slots);
 	free(history->numbers);
+	free(history->objects);
 	free(history->last);
 }
 
@@ -94,10 +99,15 @@ static int grow_objects(struct history *history)
 {
 	int max = 2 * history->max_objects;
 	int *last = realloc(history->last, (size_t)max * sizeof(*last));
+	const void **objects;
 
 	if (!last)
 		return -ENOMEM;
 	history->last = last;
+	objects = realloc(history->objects, (size_t)max * sizeof(*objects));
+	if (!objects)
+		return -ENOMEM;
+	history->objects = objects;
 	history->max_objects = max;
 	return 0;
 }
@@ -121,6 +131,7 @@ static int object_number(struct history *history, const void *object)
 		return -ENOMEM;
 	history->slots[slot] = object;
 	history->numbers[slot] = history->nr_objects;
+	history->objects[history->nr_objects] = object;
 	history->last[history->nr_objects] = -1;
 	return history->nr_objects++;
 }
@@ -154,6 +165,16 @@ int history_next(struct history *history, const struct explored *x, int task, st
 	const struct explored_step *next = explored_next(x, task);
 
 	return next ? op_of(history, next, task, op) : -ENOENT;
+}
+
+bool history_is_next(const struct history *history, const struct explored *x, const struct op *op)
+{
+	const struct explored_step *next = explored_next(x, op->task);
+	const void *object = next && !has_no_object(history, next) ? next->object : NULL;
+
+	return next && next->kind == op->kind &&
+	       object == (op->object < 0 ? NULL : history->objects[op->object]) &&
+	       (next->arg == op->arg || op->kind == EXPLORED_WAIT_SLEEP);
 }
 
 bool ops_depend(const struct op *a, const struct op *b)

@@ -49,6 +49,7 @@ struct history {
 	/* Objects by address, numbered as they are met; kept from execution to execution. */
 	const void **slots;
 	int *numbers;
+	const void **objects; /* by number */
 	unsigned int nr_slots;
 	int *last; /* by object: its last step */
 	unsigned int word_before; /* of the step that is about to be taken */
@@ -70,6 +71,9 @@ void history_before_step(struct history *history, const struct explored *x, int 
 /* What @task of @x is about to do.  => -ENOMEM, or -ENOENT: nothing */
 int history_next(struct history *history, const struct explored *x, int task,
 		 struct op *op) __must_check;
+
+/* Is that what @op says? */
+bool history_is_next(const struct history *history, const struct explored *x, const struct op *op);
 
 /* Did step @a happen before step @b, or is it @b? */
 static inline bool happened_before(const struct history *history, int a, int b)

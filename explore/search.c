@@ -87,12 +87,6 @@ void search_fini(void *state)
 
 /* ---- Within an execution -------------------------------------------------------------------------------- */
 
-static bool same_op(const struct op *a, const struct op *b)
-{
-	return a->task == b->task && a->kind == b->kind && a->object == b->object &&
-	       (a->arg == b->arg || a->kind == EXPLORED_WAIT_SLEEP);
-}
-
 /* The node's step of last time, or of the plan, is what the task is about to do now. */
 static bool as_decided(struct search *search, int depth, uint32_t runnable)
 {
@@ -110,10 +104,10 @@ static bool as_decided(struct search *search, int depth, uint32_t runnable)
 						      "the search is wrong");
 		return false;
 	}
+	if (likely(history_is_next(&search->history, search->x, taken)))
+		return true;
 	if (history_next(&search->history, search->x, taken->task, &now))
 		return false;
-	if (same_op(&now, taken))
-		return true;
 	snprintf(search->error, sizeof(search->error),
 		 "at step %d %s is about to %s, where it was to %s: the scenario is not deterministic",
 		 depth, explored_name_of(search->x, taken->task),
@@ -201,7 +195,8 @@ int search_pick(void *state, struct explored *x, uint32_t runnable)
 	if (!as_decided(search, depth, runnable))
 		return -1;
 	task = search->nodes[depth].taken.task;
-	history_before_step(&search->history, x, task);
+	if (depth == search->history.nr)
+		history_before_step(&search->history, x, task);
 	return task;
 }
 

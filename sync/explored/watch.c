@@ -29,11 +29,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 __thread struct watch *watch_current;
 
 #define CLOCK_MAX   ((EPOCH_SHARED >> EPOCH_SHIFT) - 1)
 #define OBJECTS_MIN 256
+
+#define CELLS_AT_ONCE (16ul << 20) /* bytes: for half a thousand pages */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* A word or lock that orders; its clocks are behind it. */
 struct order {
@@ -50,6 +57,22 @@ static size_t order_bytes(const struct explored *x)
 			8ul);
 }
 
+/*
+ * Zeros.  Given at once for machines of the usual size: a fault for each page that an execution
+ * comes to costs more than the first hundred executions.
+ */
+static struct cell *alloc_cells(const struct watch *watch)
+{
+	size_t size = (size_t)watch->nr_pages * PAGE_GRANULES * sizeof(struct cell);
+	void *cells = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (cells == MAP_FAILED)
+		return NULL;
+	if (size <= CELLS_AT_ONCE)
+		madvise(cells, size, MADV_POPULATE_WRITE); /* or not: Linux before 5.14 */
+	return cells;
+}
+
 int explored_watch(struct explored *x, void *base, size_t size)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -62,7 +85,7 @@ int explored_watch(struct explored *x, void *base, size_t size)
 	watch->size = size;
 	watch->nr_tasks = (unsigned int)explored_nr_runners(x);
 	watch->nr_pages = (unsigned int)((size + PAGE_BYTES - 1) / PAGE_BYTES);
-	watch->cells = calloc((size_t)watch->nr_pages * PAGE_GRANULES, sizeof(*watch->cells));
+	watch->cells = alloc_cells(watch);
 	watch->pages = calloc(watch->nr_pages, sizeof(*watch->pages));
 	watch->changed = calloc(watch->nr_pages, sizeof(*watch->changed));
 	watch->shared = calloc(SHARED_MAX, sizeof(*watch->shared));
@@ -87,7 +110,9 @@ void explored_unwatch(struct explored *x)
 	x->watch = NULL;
 	if (!watch)
 		return;
-	free(watch->cells);
+	if (watch->cells)
+		munmap(watch->cells,
+		       (size_t)watch->nr_pages * PAGE_GRANULES * sizeof(*watch->cells));
 	free(watch->pages);
 	free(watch->changed);
 	free(watch->shared);

@@ -57,7 +57,7 @@ static void note_read(struct watch *watch, uint32_t *reads, int32_t *site_of, in
 		if (watch->next_shared - watch->first_shared == SHARED_MAX)
 			explored_die("more than %d words are read by several tasks", SHARED_MAX);
 		shared = &watch->shared[watch->next_shared % SHARED_MAX];
-		memset(shared->epochs, 0, sizeof(shared->epochs));
+		memset(shared->epochs, 0, watch->nr_tasks * sizeof(shared->epochs[0]));
 		if (!(*reads & EPOCH_SHARED)) {
 			shared->epochs[*reads & EPOCH_TASK] = *reads;
 			shared->sites[*reads & EPOCH_TASK] = *site_of;
@@ -184,6 +184,17 @@ note_quickly(struct watch *watch, struct cell *cell, enum access access, int32_t
 	}
 }
 
+/* Of the page nothing but the cells need be looked at, and what is at @offset is alive. */
+static inline __attribute__((always_inline)) bool is_plain_page(const struct watch *watch,
+								size_t offset)
+{
+	const struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
+	size_t eighth = offset % PAGE_BYTES / 8;
+
+	return page->execution == watch->execution && !page->promoted && !page->whole_used &&
+	       !(page->dead[eighth / 64] >> eighth % 64 & 1);
+}
+
 /* The part of the access in one granule. */
 static void access_granule(struct watch *watch, size_t offset, size_t size, enum access access,
 			   struct access_report *report)
@@ -218,32 +229,60 @@ static struct watch_page *page_of(struct watch *watch, size_t offset)
 	return page;
 }
 
-static struct watch_page *page_in_use(struct watch *watch, size_t offset, size_t size)
+/* The lines of 64 bytes of a page that @size bytes at @offset are in, a bit each. */
+static uint64_t lines_of(size_t offset, size_t size)
 {
-	struct watch_page *page = page_of(watch, offset);
-	unsigned int first = offset % PAGE_BYTES / 64, last = (offset % PAGE_BYTES + size - 1) / 64;
+	size_t first = offset % PAGE_BYTES / 64, last = (offset % PAGE_BYTES + size - 1) / 64;
 
-	page->used |= ~0ull << first & ~0ull >> (63 - last);
-	return page;
+	return ~0ull << first & ~0ull >> (63 - last);
+}
+
+/*
+ * A whole line.  If this execution has not touched it (@used), what is known of it is older, and so
+ * ordered.
+ */
+static void access_line(struct watch *watch, size_t offset, enum access access,
+			struct access_report *report, uint64_t used)
+{
+	struct cell *cells = &watch->cells[offset / GRANULE];
+	bool untouched = !(used >> offset % PAGE_BYTES / 64 & 1);
+
+	for (size_t i = 0; i < 64 / GRANULE; i++) {
+		struct cell *cell = &cells[i];
+
+		if (cell->write == watch->epoch)
+			continue; /* by the same task, with nothing in between */
+		if (likely(untouched ? !cell->bytes : plainly_ordered(watch, cell, access)))
+			note_quickly(watch, cell, access, report->site);
+		else
+			access_granule(watch, offset + i * GRANULE, GRANULE, access, report);
+	}
 }
 
 /* Within one page, and not all of it. */
 static void access_part(struct watch *watch, size_t offset, size_t size, enum access access,
 			int32_t site)
 {
-	struct watch_page *page = page_in_use(watch, offset, size);
+	struct watch_page *page = page_of(watch, offset);
+	uint64_t used = page->used;
 	struct access_report report = {
 		.offset = offset, .size = size, .now = access, .site = site
 	};
 
+	page->used |= lines_of(offset, size);
 	if (unlikely(any_dead(page, offset, size)))
 		watch_report_dead(watch, offset, size, access, site);
-	if (unlikely(!check(watch, &page->whole, access, &report)))
+	if (page->whole_used && unlikely(!check(watch, &page->whole, access, &report)))
 		watch_report_race(watch, &report);
 	for (size_t end = offset + size; offset < end;) {
 		size_t next = min(ALIGN_DOWN(offset + GRANULE, (size_t)GRANULE), end);
 
-		access_granule(watch, offset, next - offset, access, &report);
+		if (offset % 64 == 0 && end - offset >= 64 && !marked(access)) {
+			access_line(watch, offset, access, &report, used);
+			next = offset + 64;
+		} else {
+			access_granule(watch, offset, next - offset, access, &report);
+		}
 		offset = next;
 	}
 }
@@ -381,17 +420,35 @@ void watch_access(const volatile void *at, size_t size, enum access access, cons
 
 /* ---- Of steps -------------------------------------------------------------------------------- */
 
+/* Words, one or two granules.  => false: look closely */
+static bool quick_marked(struct watch *watch, size_t offset, size_t size, enum access access,
+			 int32_t site)
+{
+	struct cell *cell = &watch->cells[offset / GRANULE];
+	struct access_report report;
+
+	if (size % GRANULE || size > 8 || !is_plain_page(watch, offset))
+		return false;
+	for (size_t i = 0; i < size / GRANULE; i++)
+		if (cell[i].bytes || !check(watch, &cell[i], access, &report))
+			return false;
+	for (size_t i = 0; i < size / GRANULE; i++)
+		note(watch, &cell[i], access, site);
+	watch->pages[offset / PAGE_BYTES].used |= 1ull << offset % PAGE_BYTES / 64;
+	return true;
+}
+
 void watch_marked_access(struct watch *watch, const struct explored_step *step, size_t size,
 			 bool write)
 {
 	size_t offset = (uintptr_t)step->object - watch->base;
+	enum access access = write ? MARKED_WRITE : MARKED_READ;
 
 	if (!watched(watch, step->object))
 		return;
 	if (unlikely(watch->pages[offset / PAGE_BYTES].promoted)) {
 		const struct range *range = promoted_at(watch, offset, size);
-		struct access_report report = { .now = write ? MARKED_WRITE : MARKED_READ,
-						.site = near_site(step->site) };
+		struct access_report report = { .now = access, .site = near_site(step->site) };
 
 		if (range &&
 		    (range->offset > offset || range->offset + range->size < offset + size))
@@ -399,7 +456,8 @@ void watch_marked_access(struct watch *watch, const struct explored_step *step, 
 		if (range)
 			return; /* that is what the step is about */
 	}
-	access_part(watch, offset, size, write ? MARKED_WRITE : MARKED_READ, near_site(step->site));
+	if (!quick_marked(watch, offset, size, access, near_site(step->site)))
+		access_part(watch, offset, size, access, near_site(step->site));
 }
 
 void watch_lock_access(struct watch *watch, const struct explored_step *step)
@@ -542,19 +600,23 @@ static inline __attribute__((always_inline)) bool seen(const struct watch *watch
 static inline __attribute__((always_inline)) bool
 quick(struct watch *watch, size_t offset, size_t size, enum access access, const void *site)
 {
-	struct watch_page *page = &watch->pages[offset / PAGE_BYTES];
 	struct cell *cell = &watch->cells[offset / GRANULE];
-	size_t eighth = offset % PAGE_BYTES / 8;
+	size_t nr = size / GRANULE;
 
-	if (size < GRANULE || size > 8 || page->execution != watch->execution || page->promoted ||
-	    page->whole_used || page->dead[eighth / 64] >> eighth % 64 & 1)
+	if (size > 8 || !is_plain_page(watch, offset))
 		return false;
-	for (size_t i = 0; i < size / GRANULE; i++)
+	if (size < GRANULE) { /* compilers align what is so small */
+		if (!cell->bytes)
+			return false;
+		cell = &watch->bytes[cell->bytes + offset % GRANULE];
+		nr = size;
+	}
+	for (size_t i = 0; i < nr; i++)
 		if (!plainly_ordered(watch, &cell[i], access))
 			return false;
-	for (size_t i = 0; i < size / GRANULE; i++)
+	for (size_t i = 0; i < nr; i++)
 		note_quickly(watch, &cell[i], access, near_site(site));
-	page->used |= 1ull << offset % PAGE_BYTES / 64;
+	watch->pages[offset / PAGE_BYTES].used |= 1ull << offset % PAGE_BYTES / 64;
 	return true;
 }
 
@@ -564,7 +626,7 @@ access_word(struct watch *watch, const void *at, size_t size, enum access access
 {
 	size_t offset = (uintptr_t)at - watch->base;
 
-	if (offset >= watch->size || likely(seen(watch, offset, size, access)) ||
+	if (likely(seen(watch, offset, size, access)) ||
 	    likely(quick(watch, offset, size, access, site)))
 		return;
 	slow_access(watch, offset, size, access, site);
@@ -581,7 +643,7 @@ access_word(struct watch *watch, const void *at, size_t size, enum access access
 	{                                                                                          \
 		struct watch *watch = watch_current;                                               \
                                                                                                    \
-		if (unlikely(watch))                                                               \
+		if (unlikely(watch) && watched(watch, at))                                         \
 			watched_##what##size(watch, at, __builtin_return_address(0));              \
 	}
 

@@ -154,11 +154,12 @@ static inline bool ordered(const struct watch *watch, uint32_t epoch)
 static inline bool any_dead(const struct watch_page *page, size_t offset, size_t size)
 {
 	size_t first = offset % PAGE_BYTES / 8, last = (offset % PAGE_BYTES + size - 1) / 8;
+	uint64_t from = ~0ull << first % 64, to = ~0ull >> (63 - last % 64);
 
-	for (size_t at = first; at <= last; at++)
-		if (page->dead[at / 64] >> at % 64 & 1)
+	for (size_t word = first / 64; word < last / 64; word++, from = ~0ull)
+		if (page->dead[word] & from)
 			return true;
-	return false;
+	return page->dead[last / 64] & from & to;
 }
 
 /* Not in the range that is watched: the task's own stack, or what belongs to the host. */
