@@ -42,6 +42,8 @@ int cmd_run(int argc, char **argv);
  */
 uint64_t value_count(const struct argp_state *state, const char *option, const char *text,
 		     uint64_t low, uint64_t high);
+/* Above 0, and fractions of a second too. */
+double value_seconds(const struct argp_state *state, const char *option, const char *text);
 /* Bytes; K, M, G and T are powers of 1024. */
 uint64_t value_size(const struct argp_state *state, const char *option, const char *text,
 		    uint64_t low, uint64_t high);

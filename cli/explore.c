@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define SECONDS_DEFAULT 10
-#define SECONDS_MAX	1e9
 #define DEPTH_MAX	16
 #define PREEMPTIONS_MAX 1000000
 #define PROFILE_LINES	20
@@ -53,16 +52,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static double value_seconds(const struct argp_state *state, const char *text)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || *end || !(value > 0) || value > SECONDS_MAX)
-		argp_error(state, "--seconds=%s: not a number of seconds above 0", text);
-	return value;
-}
-
 static const char *value_strategy(const struct argp_state *state, const char *name)
 {
 	char known[128] = "";
@@ -97,7 +86,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		explore->executions = value_count(state, "--executions", arg, 1, UINT64_MAX);
 		return 0;
 	case OPT_SECONDS:
-		explore->seconds = value_seconds(state, arg);
+		explore->seconds = value_seconds(state, "--seconds", arg);
 		return 0;
 	case OPT_SEED:
 		explore->seed = value_count(state, "--seed", arg, 0, UINT64_MAX);

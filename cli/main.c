@@ -16,7 +16,7 @@ static const struct command commands[] = {
 	{ "run", "run a program while its pages migrate", cmd_run, RUN_STATUS_FAILED },
 	{ "explore", "run a scenario under one schedule after another", cmd_explore, EXIT_USAGE },
 	{ "replay", "run one schedule again, step by step", cmd_replay, EXIT_USAGE },
-	{ "races", "historic races: list and run", cmd_races, EXIT_USAGE },
+	{ "races", "historic races: list, show, run and prove", cmd_races, EXIT_USAGE },
 	{ "guards", "the protective measures that experiments switch off", cmd_guards, EXIT_USAGE },
 	{ "bench", "measure, next to what the host can do", cmd_bench, EXIT_USAGE },
 	{ "doctor", "what this host allows, and what it forbids", cmd_doctor, EXIT_USAGE },

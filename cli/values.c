@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECONDS_MAX 1e9
+
 /* strtoull() takes signs and blanks, which are no part of a number here. */
 static bool parse_digits(const char *text, uint64_t *value, const char **end)
 {
@@ -51,6 +53,16 @@ uint64_t value_count(const struct argp_state *state, const char *option, const c
 	else if (value < low || value > high)
 		argp_error(state, "%s=%s: must be from %" PRIu64 " to %" PRIu64, option, text, low,
 			   high);
+	return value;
+}
+
+double value_seconds(const struct argp_state *state, const char *option, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value > 0) || value > SECONDS_MAX)
+		argp_error(state, "%s=%s: not a number of seconds above 0", option, text);
 	return value;
 }
 

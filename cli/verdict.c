@@ -205,7 +205,8 @@ static void print_bound(FILE *out, const struct gw_explore *explore,
 					  : "no schedule that was met has more");
 	fputs("  explored: interleavings under sequential consistency, and stale translations\n",
 	      out);
-	fprintf(out, "  data races, freed memory: looked for in %" PRIu64 " of these executions%s\n",
+	fprintf(out,
+		"  data races, freed memory: looked for in %" PRIu64 " of these executions%s\n",
 		verdict->watched,
 		verdict->executions > verdict->sampled ? ", all of the search among them" : "");
 	for (int i = 0; i < verdict->nr_promoted; i++)
@@ -224,7 +225,8 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 			const struct gw_verdict *verdict)
 {
 	static const char *const words[] = {
-		[GW_VERDICT_EXHAUSTED] = "exhausted: every schedule within the bound, and nothing found",
+		[GW_VERDICT_EXHAUSTED] =
+			"exhausted: every schedule within the bound, and nothing found",
 		[GW_VERDICT_VIOLATED] = "violated",
 		[GW_VERDICT_BUDGET] = "budget ran out, nothing found and nothing proved",
 		[GW_VERDICT_ERROR] = "error",
@@ -256,12 +258,12 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 
 /* ---- JSON ------------------------------------------------------------------------------------------------- */
 
-static json_t *guards_json(uint64_t guards_off)
+json_t *guards_json(uint64_t guards)
 {
 	json_t *array = json_array();
 
 	for (int guard = 0; guard < GW_NR_GUARDS; guard++)
-		if (guards_off >> guard & 1)
+		if (guards >> guard & 1)
 			json_array_append_new(array, json_string(guard_name(guard)));
 	return array;
 }
@@ -339,16 +341,14 @@ static void add_counts(json_t *object, const struct gw_verdict *verdict)
 	json_object_set_new(object, "executions_per_second", json_real(per_second(verdict)));
 }
 
-int verdict_print_json(FILE *out, const struct gw_explore *explore,
-		       const struct gw_verdict *verdict)
+json_t *verdict_json(const struct gw_explore *explore, const struct gw_verdict *verdict)
 {
 	json_t *object =
 		json_pack("{s:s, s:s}", "scenario", gw_scenario_name(explore->scenario), "verdict",
 			  is_bounded(verdict) ? "bounded" : gw_verdict_name(verdict->kind));
-	int err;
 
 	if (!object)
-		return -ENOMEM;
+		return NULL;
 	add_counts(object, verdict);
 	json_object_set_new(object, "bound", bound_json(explore, verdict));
 	json_object_set_new(object, "without", guards_json(explore->guards_off));
@@ -358,6 +358,17 @@ int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		json_object_set_new(object, "profile", json_string(verdict->profile));
 	if (verdict->kind == GW_VERDICT_ERROR)
 		json_object_set_new(object, "error", json_string(verdict->error));
+	return object;
+}
+
+int verdict_print_json(FILE *out, const struct gw_explore *explore,
+		       const struct gw_verdict *verdict)
+{
+	json_t *object = verdict_json(explore, verdict);
+	int err;
+
+	if (!object)
+		return -ENOMEM;
 	err = json_dumpf(object, out, JSON_INDENT(2)) ? -EIO : 0;
 	json_decref(object);
 	fputc('\n', out);

@@ -8,6 +8,7 @@
 
 #include <godwit/explore.h>
 
+#include <jansson.h>
 #include <stdio.h>
 
 int verdict_exit_code(enum gw_verdict_kind kind);
@@ -23,6 +24,9 @@ const struct gw_scenario *value_scenario(const struct argp_state *state, const c
 
 void verdict_print_text(FILE *out, const struct gw_explore *explore,
 			const struct gw_verdict *verdict);
+/* => NULL: out of memory */
+json_t *verdict_json(const struct gw_explore *explore, const struct gw_verdict *verdict);
+json_t *guards_json(uint64_t guards);
 /* => 0 or a negative errno */
 int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		       const struct gw_verdict *verdict);

@@ -154,10 +154,130 @@ result 'a scenario that is misspelt'
 try 2 explore $race --without=skip-temporary-stak && grep -q "the nearest: $guard" "$dir/err"
 result 'a guard that is misspelt'
 
-try 0 races list && grep -q "^$race " "$dir/out" && grep -q "guard: $guard" "$dir/out"
-result 'races are listed'
+try 0 races list && grep -q "^$race\$" "$dir/out" && grep -q "^  $race  *exec moves" "$dir/out" &&
+	grep -q "guard $guard: exhausted; without: violated, \"a migration entry\"" "$dir/out" &&
+	grep -q 'design lock: exhausted$' "$dir/out" &&
+	grep -q 'design second-vma-last: violated, "a migration entry"$' "$dir/out"
+result 'races are listed, with their scenarios and what must come of each'
+
+try 0 races && grep -q "^$race\$" "$dir/out"
+result 'races without a verb lists them'
+
+try 0 races list --json && python3 - "$dir/out" <<'END'
+import json, sys
+race, = json.load(open(sys.argv[1]))
+assert race["race"] == "2010-exec-tempstack"
+of = {scenario["name"][len(race["race"]):]: scenario for scenario in race["scenarios"]}
+assert of[""]["must_be"] == "exhausted" and of[""]["design"] is None
+assert of[""]["guards"] == ["skip-temporary-stack"]
+assert of[""]["message_without"] == "a migration entry"
+assert of["-vma-last"]["must_be"] == "violated" and of["-vma-last"]["guards"] == []
+assert of["-vma-last"]["design"] == "second-vma-last"
+END
+result 'JSON of the list'
+
+try 0 races show $race && grep -q '^# ' "$dir/out" && grep -q a8bef8ff6ea1 "$dir/out" &&
+	grep -q "^  $race-guess-cost " "$dir/out"
+result 'a race is shown: its story and its scenarios'
+
+try 0 races show $race --json && python3 - "$dir/out" <<'END'
+import json, sys
+race = json.load(open(sys.argv[1]))
+assert race["story"].startswith("# ") and len(race["scenarios"]) == 10
+END
+result 'JSON of what is shown'
+
+try 2 races show 2010-exec-tempstak && grep -q "no race is called '.*'; the nearest: $race\$" "$dir/err"
+result 'a race that is misspelt'
+
+try 2 races prove 2010-exec-tempstak && grep -q "the nearest: $race\$" "$dir/err"
+result 'misspelt to prove'
+
+try 2 races run 2010-exec-tempstack-gues && grep -q "the nearest: $race-guess\$" "$dir/err"
+result 'a scenario of a race that is misspelt'
+
+try 2 races prowe $race && grep -q 'the nearest: prove$' "$dir/err"
+result 'a verb that is misspelt'
+
+try 2 races show && grep -q 'show which race' "$dir/err"
+result 'which race?'
 
 try 1 races run $race
 result 'a race is run without its guards: exit code 1'
+
+try 1 races run $race --json && python3 - "$dir/out" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["verdict"] == "violated" and verdict["without"] == ["skip-temporary-stack"]
+assert "a migration entry" in verdict["message"] and verdict["schedule"]
+END
+result 'JSON of a race that is run'
+
+try 1 races run $race-vma-last --json && python3 - "$dir/out" "$dir/design" <<'END'
+import json, sys
+verdict = json.load(open(sys.argv[1]))
+assert verdict["without"] == [] and verdict["bound"]["design"]["name"] == "second-vma-last"
+assert verdict["bound"]["design"]["instead_of"] == ["skip-temporary-stack"]
+open(sys.argv[2], "w").write(verdict["schedule"])
+END
+result 'a design that is not enough is run: exit code 1'
+
+try 1 replay "$dir/design" && grep -q 'violated again, in the same state' "$dir/out"
+result 'its schedule replays: the design is in it'
+
+try 1 explore $race-vma-last --seconds=60 &&
+	grep -q '^    design second-vma-last instead of skip-temporary-stack: a second VMA' "$dir/out"
+result 'a verdict names the design'
+
+try 0 races prove $race-whole && [ "$(wc -l <"$dir/out")" = 2 ] &&
+	grep -q "^$race-whole  *exhausted  *[1-9][0-9]*  *[1-9][0-9]* .* s  E -, M -, 1 pass, 16 frames" \
+		"$dir/out"
+result 'one scenario is proved: a line'
+
+try 0 races prove $race --json && python3 - "$dir/out" <<'END'
+import json, sys
+proofs = json.load(open(sys.argv[1]))
+assert len(proofs) == 10
+for proof in proofs:
+    broken = proof["scenario"].endswith(("-vma-last", "-guess-wrong"))
+    assert proof["verdict"] == ("violated" if broken else "exhausted") and proof["as_it_must"]
+    assert proof["traces"] > 10 and proof["without"] == [] and proof["bound"]["frames"] == 16
+END
+result 'a race is proved, with the designs that were not taken: exit code 0'
+
+try 3 races prove $race-two-pages --seconds=0.001 && grep -q "^$race-two-pages  *budget " "$dir/out"
+result 'a proof that is not finished: exit code 3'
+
+# scenario NAME DESIGN-LINE: a file
+scenario() {
+	cat <<-END
+		scenario $1 "a design"
+		$2
+		machine frames 16 migrate-passes 1 seed 1
+		process P before exec
+		task E on cpu 0 in P:
+		exec randomized /bin/true
+		task M on cpu 1:
+		migrate all
+		start E at setup_arg_pages
+		start M at migrate_pages_batch
+	END
+}
+
+scenario worse "design second-vma-last instead of $guard" >"$dir/worse.gw"
+try 1 races prove "$dir/worse.gw" && grep -q '^worse  *violated  ' "$dir/out" &&
+	grep -q '^  assertion: .*a migration entry names' "$dir/out"
+result 'what breaks and must not is no proof: exit code 1, and what broke'
+
+scenario other "design second-vma-last instead of $guard must break \"the sky\"" >"$dir/other.gw"
+try 1 races prove "$dir/other.gw" && grep -q '^other  *violated  ' "$dir/out"
+result 'nor is what breaks in another way'
+
+try 2 races run "$dir/other.gw" && grep -q 'what was found is something else' "$dir/err"
+result 'which is no find either'
+
+scenario better "design lock instead of $guard must break \"a migration entry\"" >"$dir/better.gw"
+try 1 races prove "$dir/better.gw" && grep -q '^better  *exhausted, must not  ' "$dir/out"
+result 'nor what must break and does not'
 
 finish
