@@ -186,6 +186,13 @@ static void on_syscall_exit(void *arg, const struct syscall_record *record, long
 	strace_exit(command->strace, record, result);
 }
 
+static void on_thread_end(void *arg, struct thread *thread, int pid, int wait_status)
+{
+	const struct run_command *command = arg;
+
+	strace_end(command->strace, thread, pid, wait_status);
+}
+
 static void on_event(void *arg, const struct gw_event *event)
 {
 	const struct run_command *command = arg;
@@ -222,6 +229,7 @@ static int open_outputs(struct run_command *command)
 			return -ENOMEM;
 		observer->syscall_enter = on_syscall_enter;
 		observer->syscall_exit = on_syscall_exit;
+		observer->thread_end = on_thread_end;
 	}
 	return 0;
 }
@@ -232,7 +240,7 @@ static int close_outputs(struct run_command *command, const struct run_result *r
 	int failed = 0, err;
 
 	if (command->strace)
-		strace_destroy(command->strace, result->status);
+		strace_destroy(command->strace);
 	if (command->trace) {
 		err = trace_destroy(command->trace);
 		if (err)

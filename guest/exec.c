@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "family.h"
 #include "file_mapping.h"
 #include "path.h"
 #include "process.h"
@@ -128,6 +129,7 @@ static void change_mm(struct process *process, struct mm *mm)
 	struct mm *old = process->mm;
 
 	platform_process_set_mm(process->platform, mm);
+	process_vfork_done(process);
 	pthread_mutex_lock(&process->mm_lock);
 	process->mm = mm;
 	pthread_mutex_unlock(&process->mm_lock);
@@ -147,6 +149,10 @@ static void become(struct process *process, const struct gw_exec *exec, const st
 	thread->robust_list = 0;
 	files_exec(&process->files);
 	signals_exec(thread);
+	family_lock(&process->world->family);
+	process->has_executed = true;
+	process->exit_signal = SIGCHLD;
+	family_unlock(&process->world->family);
 	memcpy(process->comm, exec->comm, sizeof(process->comm));
 	memcpy(process->exe, opener->exe, sizeof(process->exe));
 	memcpy(process->auxv, exec->auxv, sizeof(process->auxv));

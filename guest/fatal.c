@@ -86,10 +86,15 @@ static void signal_name(int signo, char *text, size_t size)
 		snprintf(text, size, "signal %d", signo);
 }
 
-/* The two by which pipelines and terminals end programs every day. */
-static bool is_usual_end(int signo)
+/*
+ * The two by which pipelines and terminals end programs every day.  And a child has a parent that
+ * knows why it was killed, if it did not crash.
+ */
+static bool is_usual_end(const struct process *process, const siginfo_t *info)
 {
-	return signo == SIGINT || signo == SIGPIPE;
+	if (info->si_signo == SIGINT || info->si_signo == SIGPIPE)
+		return true;
+	return process != process->world->first && info->si_code <= 0;
 }
 
 void report_fatal_signal(struct thread *thread, const siginfo_t *info)
@@ -98,7 +103,7 @@ void report_fatal_signal(struct thread *thread, const siginfo_t *info)
 	const char *code = code_name(info);
 	char name[32], place[256];
 
-	if (thread->process->said_why || is_usual_end(info->si_signo))
+	if (thread->process->said_why || is_usual_end(thread->process, info))
 		return;
 	thread->process->said_why = true;
 	signal_name(info->si_signo, name, sizeof(name));

@@ -58,11 +58,31 @@ int files_adopt(struct files *files, int limit)
 	return 0;
 }
 
+int files_fork(struct files *child, const struct files *parent)
+{
+	*child = (struct files){ .limit = parent->limit };
+	for (int fd = parent->nr - 1; fd >= 0; fd--) {
+		long host;
+		int err = make_room(child, fd);
+
+		if (err)
+			return err;
+		if (parent->fd[fd].host < 0)
+			continue;
+		host = host_dup(parent->fd[fd].host);
+		if (host < 0)
+			return (int)host;
+		child->fd[fd] = (struct fd){ .host = (int)host, .cloexec = parent->fd[fd].cloexec };
+	}
+	return 0;
+}
+
 void files_destroy(struct files *files)
 {
 	for (int fd = 0; fd < files->nr; fd++)
 		files_close(files, fd);
 	free(files->fd);
+	*files = (struct files){ .limit = 0 };
 }
 
 void files_exec(struct files *files)

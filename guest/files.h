@@ -22,6 +22,8 @@ struct files {
 
 /* Share what the caller has open and would pass on to a program. */
 int files_adopt(struct files *files, int limit) __must_check;
+/* A child's: as many, of the same open files.  => -EMFILE, -ENOMEM */
+int files_fork(struct files *child, const struct files *parent) __must_check;
 void files_destroy(struct files *files);
 /* Close what is marked so. */
 void files_exec(struct files *files);

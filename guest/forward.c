@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * forward.c - signals that Godwit gets are the guest's
+ * forward.c - signals that Godwit gets are the guests'
  *
  * All threads block them, and one waits for them, so that none interrupts Godwit itself.  Left as
  * they are: those that mean Godwit's own faults, SIGCHLD (the stub is its child), SIGTTIN and
@@ -17,9 +17,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <time.h>
 
+#include "family.h"
 #include "interrupt.h"
 #include "message.h"
 #include "process.h"
@@ -27,7 +27,7 @@
 #define AGAIN_NS 1000000000ul
 
 struct forwarder {
-	struct process *process;
+	struct world *world;
 	pthread_t thread;
 	_Atomic bool stop;
 	sigset_t set;	  /* what is waited for */
@@ -44,6 +44,14 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* sys_time.c: every guest's real-time timer is one of the host's that names it. */
+static bool is_timer_of_guest(const siginfo_t *info)
+{
+	return info->si_signo == SIGALRM && info->si_code == SI_TIMER;
+}
+
+static const siginfo_t alarm_info = { .si_signo = SIGALRM, .si_code = SI_KERNEL };
+
 static bool is_impatient(struct forwarder *forwarder)
 {
 	uint64_t now = now_ns(), last = forwarder->last_interrupt_ns;
@@ -52,17 +60,31 @@ static bool is_impatient(struct forwarder *forwarder)
 	return last && now - last < AGAIN_NS;
 }
 
+/*
+ * The terminal means its foreground group, and whoever continues Godwit means all that stopped with
+ * it.  Else it is somebody who knows one pid, Godwit's, which is the first guest's.
+ */
+static bool is_for_group(const siginfo_t *info)
+{
+	return info->si_signo == SIGCONT ||
+	       (info->si_code == SI_KERNEL && info->si_signo != SIGALRM);
+}
+
 static void forward(struct forwarder *forwarder, const siginfo_t *info)
 {
-	const siginfo_t kill = { .si_signo = SIGKILL, .si_code = SI_KERNEL };
+	struct world *world = forwarder->world;
 
 	if (info->si_signo == SIGINT && is_impatient(forwarder)) {
 		message("interrupted twice: the program is killed");
-		forwarder->process->said_why = true;
-		process_signal(forwarder->process, &kill);
-		return;
+		world->first->said_why = true;
+		family_kill_all(&world->family);
+	} else if (is_timer_of_guest(info)) {
+		family_kill(&world->family, NULL, info->si_int, &alarm_info);
+	} else if (is_for_group(info)) {
+		family_signal_foreground(world, info);
+	} else {
+		family_signal_first(world, info);
 	}
-	process_signal(forwarder->process, info);
 }
 
 static void *forward_main(void *arg)
@@ -97,7 +119,7 @@ static void ignore(int signo, struct sigaction *old)
 	sigaction(signo, &action, old);
 }
 
-int forward_start(struct process *process, struct forwarder **out)
+int forward_start(struct world *world, struct forwarder **out)
 {
 	struct forwarder *forwarder = calloc(1, sizeof(*forwarder));
 	sigset_t interrupt;
@@ -105,7 +127,7 @@ int forward_start(struct process *process, struct forwarder **out)
 
 	if (!forwarder)
 		return -ENOMEM;
-	forwarder->process = process;
+	forwarder->world = world;
 	choose_signals(&forwarder->set);
 	ignore(SIGPIPE, &forwarder->old_pipe);
 	ignore(SIGXFSZ, &forwarder->old_xfsz);
@@ -124,16 +146,11 @@ int forward_start(struct process *process, struct forwarder **out)
 	return 0;
 }
 
-/*
- * The guest's alarm is nobody's any more, and what came too late for the guest must not end Godwit
- * in its stead.
- */
+/* What came too late for the guests must not end Godwit in their stead. */
 static void drop_late_signals(const sigset_t *set)
 {
-	const struct itimerval off = { 0 };
 	const struct timespec now = { 0 };
 
-	setitimer(ITIMER_REAL, &off, NULL);
 	while (sigtimedwait(set, NULL, &now) > 0)
 		;
 }

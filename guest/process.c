@@ -2,8 +2,9 @@
 /*
  * process.c - a guest process: its birth, the loop that runs it, its end
  *
- * The process has the pid that Godwit itself has, so that whoever started it, its process group
- * and its terminal mean the right one by it; the stub's pid is nobody's business.
+ * The first process has the pid that Godwit itself has, so that whoever started it, its process
+ * group and its terminal mean the right one by it; its stub's pid is nobody's business.  The others
+ * come from fork.c.
  *
  * The loop is what a processor and the kernel's entry code do together: run until something
  * happens, resolve it with the core, deliver signals, go on.
@@ -19,9 +20,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "family.h"
 #include "interrupt.h"
 #include "message.h"
 #include "syscall.h"
+#include "user_copy.h"
 
 #define TRAP_PAGE_FAULT 14
 
@@ -37,7 +40,6 @@ static int create_thread(struct process *process)
 	thread->process = process;
 	thread->platform = platform_process_thread(process->platform);
 	thread->host = pthread_self();
-	thread->tid = process->pid;
 	thread->syscall_nr = -1;
 	thread->restart.clock = -1;
 	thread->bounce = malloc(BOUNCE_SIZE);
@@ -74,13 +76,17 @@ static int inherit(struct process *process)
 	if (cwd < 0)
 		return (int)cwd;
 	process->cwd = (int)cwd;
+	process->pid = (int)host_syscall(SYS_getpid);
+	process->thread->tid = process->pid;
+	process->pgid = (int)host_syscall(SYS_getpgid, 0L);
+	process->sid = (int)host_syscall(SYS_getsid, 0L);
 	inherit_limits(process);
 	inherit_mask(process->thread);
 	return files_adopt(&process->files,
 			   (int)min(process->limits[RLIMIT_NOFILE].rlim_cur, (rlim_t)INT_MAX));
 }
 
-int process_create(struct world *world, struct process **out)
+int process_alloc(struct world *world, struct process **out)
 {
 	struct process *process = calloc(1, sizeof(*process));
 	int err;
@@ -88,40 +94,106 @@ int process_create(struct world *world, struct process **out)
 	if (!process)
 		return -ENOMEM;
 	process->world = world;
-	process->pid = (int)host_syscall(SYS_getpid);
-	process->ppid = (int)host_syscall(SYS_getppid);
 	process->cwd = -1;
+	process->virtual_cpu =
+		CPU_GUEST + (int)(atomic_fetch_add(&world->family.born, 1) % NR_GUEST_CPUS);
+	list_init(&process->children);
 	pthread_mutex_init(&process->mm_lock, NULL);
 	signals_init(&process->signals);
 	err = platform_process_create(world->platform, &process->platform);
 	if (!err)
 		err = create_thread(process);
-	if (!err)
-		err = inherit(process);
 	if (err) {
-		process_destroy(process);
+		process_release(process);
+		process_free(process);
 		return err;
 	}
 	*out = process;
 	return 0;
 }
 
-void process_destroy(struct process *process)
+int process_create(struct world *world, struct process **out)
 {
-	const struct gw_core *core = process->world->core;
+	struct process *process;
+	int err = process_alloc(world, &process);
 
+	if (err)
+		return err;
+	err = inherit(process);
+	if (err) {
+		process_release(process);
+		process_free(process);
+		return err;
+	}
+	*out = process;
+	return 0;
+}
+
+/* ---- Death ---------------------------------------------------------------------------------------- */
+
+static void put_mm(struct process *process)
+{
+	struct mm *mm = process->mm;
+
+	pthread_mutex_lock(&process->mm_lock);
+	process->mm = NULL;
+	pthread_mutex_unlock(&process->mm_lock);
+	if (mm)
+		process->world->core->mm_put(mm);
+}
+
+void process_release(struct process *process)
+{
+	if (process->has_timer)
+		timer_delete(process->timer);
+	process->has_timer = false;
 	/* The stub first: nobody can use translations of what goes after it. */
-	if (process->platform)
-		platform_process_destroy(process->platform);
-	if (process->mm)
-		core->mm_put(process->mm);
+	if (process->platform) {
+		process_cpu_time(process, &process->cpu);
+		platform_process_end(process->platform);
+	}
+	process_vfork_done(process);
+	put_mm(process);
 	files_destroy(&process->files);
 	if (process->cwd >= 0)
 		host_syscall(SYS_close, (long)process->cwd);
+	process->cwd = -1;
+}
+
+/* Linux: mm_release(), which does it for memory that somebody else has too: a vfork's. */
+static void clear_child_tid(struct thread *thread)
+{
+	const int nobody = 0;
+
+	if (thread->process->vfork && thread->clear_child_tid &&
+	    user_put(thread, thread->clear_child_tid, &nobody, sizeof(nobody)))
+		thread->clear_child_tid = 0;
+}
+
+void process_end(struct process *process)
+{
+	const struct observer *observer = &process->world->options.observer;
+
+	if (observer->thread_end)
+		observer->thread_end(observer->arg, process->thread, observed_pid(process),
+				     process->wait_status);
+	clear_child_tid(process->thread);
+	process_release(process);
+}
+
+void process_free(struct process *process)
+{
+	if (process->platform)
+		platform_process_destroy(process->platform);
 	destroy_thread(process->thread);
 	signals_fini(&process->signals);
 	pthread_mutex_destroy(&process->mm_lock);
 	free(process);
+}
+
+int observed_pid(const struct process *process)
+{
+	return process->world->family.born > 1 ? process->pid : 0;
 }
 
 struct mm *process_mm_get(struct process *process)
@@ -184,11 +256,12 @@ void process_kill(struct process *process, int signo)
 
 void process_fail(struct process *process)
 {
-	process->exited = true;
-	process->failed = true;
+	process_kill(process, SIGKILL);
+	process->world->failed = true;
+	family_kill_all(&process->world->family);
 }
 
-/* Linux's OOM killer would choose a process; here there is one. */
+/* Linux's OOM killer would choose a process; here it is always the one that found no memory. */
 void process_out_of_memory(struct process *process, unsigned long addr)
 {
 	struct gw_mm_info info;
@@ -203,10 +276,15 @@ void process_out_of_memory(struct process *process, unsigned long addr)
 	process_kill(process, SIGKILL);
 }
 
+/*
+ * The first's end from outside is the end of the run; the stub of another is what the host shows of
+ * that guest, and to kill it is to kill the guest.
+ */
 static void stub_died(struct process *process, int host_status)
 {
-	if (process->signals.pending & sig_bit(SIGKILL)) {
-		/* We killed it ourselves, as it did not answer. */
+	if ((process->signals.pending & sig_bit(SIGKILL)) ||
+	    (process != process->world->first && WIFSIGNALED(host_status))) {
+		/* Or we killed it ourselves, as it did not answer. */
 		process_kill(process, SIGKILL);
 		return;
 	}

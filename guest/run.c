@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * run.c - one program, from the first instruction to its end
+ * run.c - one program, from the first instruction to its end and that of the last of its children
  *
- * The calling thread is the guest's; beside it run the one that takes signals, and on request the
+ * The calling thread is the first guest's; beside it run the one that takes signals, and on request the
  * storm and the monitor, all of which begin before the program is loaded: loading is when the
  * oldest of the races that Godwit shows could happen.
  *
@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "family.h"
 #include "forward.h"
 #include "interrupt.h"
 #include "message.h"
@@ -134,7 +135,7 @@ static int start_program(struct process *process, const struct program_args *pro
 
 struct run {
 	struct world *world;
-	struct process *process;
+	struct process *first;
 	struct forwarder *forwarder;
 	struct storm *storm;
 	struct monitor *monitor;
@@ -142,7 +143,7 @@ struct run {
 
 static int start_threads(struct run *run, struct run_result *result)
 {
-	int err = forward_start(run->process, &run->forwarder);
+	int err = forward_start(run->world, &run->forwarder);
 
 	if (!err)
 		err = storm_start(run->world, &run->storm);
@@ -178,10 +179,14 @@ static int run_guest(struct run *run, const struct program_args *program, struct
 	int err;
 
 	world_enter(run->world);
-	err = start_program(run->process, program, result);
+	err = start_program(run->first, program, result);
 	if (!err)
-		process_run(run->process);
+		process_run(run->first);
+	process_end(run->first);
 	world_leave(run->world);
+	/* What it left running goes on, as it would on the host; we are its terminal's last user. */
+	family_exit(run->first);
+	family_wait_end(&run->world->family);
 	result->wall_seconds = now_seconds() - started;
 	return err;
 }
@@ -190,9 +195,9 @@ static void fill_result(const struct run *run, struct run_result *result)
 {
 	const struct world *world = run->world;
 
-	result->status = run->process->wait_status;
-	result->failed = run->process->failed;
-	result->syscalls = run->process->thread->nr_syscalls;
+	result->status = run->first->wait_status;
+	result->failed = world->failed;
+	result->syscalls = world->nr_syscalls;
 	result->frames_free = world->core->machine_free_frames(world->machine);
 	for (int i = 0; i < GW_NR_COUNTERS; i++)
 		result->counters[i] =
@@ -211,49 +216,55 @@ static struct rlimit raise_descriptor_limit(void)
 	return old;
 }
 
+/* The group that Godwit is in is the one that has the terminal, as far as a guest is concerned. */
+static void make_first(struct world *world, struct process *process)
+{
+	world->first = process;
+	family_lock(&world->family);
+	world->family.foreground = process->pgid;
+	family_add(process);
+	family_unlock(&world->family);
+}
+
 static int run_in_world(struct world *world, const struct program_args *program,
-			const struct rlimit *descriptors, struct run_result *result)
+			const struct rlimit *descriptors, unsigned int mask,
+			struct run_result *result)
 {
 	struct run run = { .world = world };
 	int err = host_interrupts_init();
 
 	if (!err)
-		err = process_create(world, &run.process);
+		err = process_create(world, &run.first);
 	if (err) {
 		message("no process could be made: %s", strerror(-err));
 		result->failed = true;
 		return err;
 	}
-	world->process = run.process;
-	run.process->limits[RLIMIT_NOFILE] = *descriptors;
-	process_update_limits(run.process);
+	run.first->umask = mask;
+	run.first->limits[RLIMIT_NOFILE] = *descriptors;
+	process_update_limits(run.first);
+	make_first(world, run.first);
 	err = start_threads(&run, result);
 	if (!err)
 		err = run_guest(&run, program, result);
+	else
+		process_release(run.first);
 	stop_threads(&run);
 	if (!err) {
 		world_validate(world, result);
 		fill_result(&run, result);
 		err = result->failed ? -EIO : 0;
 	}
-	process_destroy(run.process);
+	process_free(run.first);
 	return err;
-}
-
-/* The guest's umask is Godwit's while it runs. */
-static long get_umask(void)
-{
-	long mask = host_syscall(SYS_umask, 0l);
-
-	host_syscall(SYS_umask, mask);
-	return mask;
 }
 
 int run_program(const struct run_options *options, const struct program_args *program,
 		struct run_result *result)
 {
 	const struct rlimit descriptors = raise_descriptor_limit();
-	long mask = get_umask();
+	/* Each guest has its own; Godwit makes no files but for guests. */
+	long mask = host_syscall(SYS_umask, 0l);
 	struct world *world;
 	int err;
 
@@ -264,7 +275,7 @@ int run_program(const struct run_options *options, const struct program_args *pr
 		result->failed = true;
 		goto out_detach;
 	}
-	err = run_in_world(world, program, &descriptors, result);
+	err = run_in_world(world, program, &descriptors, (unsigned int)mask, result);
 	world_destroy(world);
 out_detach:
 	threads_task_detach();

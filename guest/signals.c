@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "family.h"
 #include "interrupt.h"
 #include "message.h"
 #include "process.h"
@@ -123,6 +124,16 @@ int signals_take(struct signals *signals, uint64_t set, siginfo_t *info)
 	return signo;
 }
 
+bool signals_may_stop(struct signals *signals)
+{
+	bool may;
+
+	pthread_mutex_lock(&signals->lock);
+	may = signals->stop_taken;
+	pthread_mutex_unlock(&signals->lock);
+	return may;
+}
+
 static int queue_locked(struct process *process, const siginfo_t *info)
 {
 	struct signals *signals = &process->signals;
@@ -190,6 +201,8 @@ int process_signal(struct process *process, const siginfo_t *info)
 	int err = 0;
 
 	pthread_mutex_lock(&signals->lock);
+	if (signo == SIGCONT || signo == SIGKILL)
+		signals->stop_taken = false;
 	if (signo == SIGCONT)
 		forget(signals, SIGNALS_STOPPING);
 	else if (sig_bit(signo) & SIGNALS_STOPPING)
@@ -237,6 +250,17 @@ void process_sigaction(struct process *process, int signo, const struct guest_si
 			forget(signals, sig_bit(signo));
 	}
 	pthread_mutex_unlock(&signals->lock);
+}
+
+void signals_fork(struct signals *child, struct signals *parent, bool clear_handlers)
+{
+	pthread_mutex_lock(&parent->lock);
+	memcpy(child->action, parent->action, sizeof(child->action));
+	pthread_mutex_unlock(&parent->lock);
+	for (int signo = 1; signo <= GUEST_NSIG && clear_handlers; signo++) {
+		if (child->action[signo].handler != (uint64_t)(uintptr_t)SIG_IGN)
+			child->action[signo] = (struct guest_sigaction){ 0 };
+	}
 }
 
 void signals_exec(struct thread *thread)
@@ -376,12 +400,6 @@ static void run_handler(struct thread *thread, const struct guest_sigaction *act
 	thread_set_blocked(thread, mask);
 }
 
-/* Godwit stops itself, and the guest with it, until SIGCONT comes. */
-static void stop(void)
-{
-	host_syscall(SYS_kill, host_syscall(SYS_getpid), (long)SIGSTOP);
-}
-
 static void default_action(struct thread *thread, const siginfo_t *info)
 {
 	uint64_t bit = sig_bit(info->si_signo);
@@ -389,7 +407,7 @@ static void default_action(struct thread *thread, const siginfo_t *info)
 	if (bit & SIGNALS_IGNORED)
 		return;
 	if (bit & SIGNALS_STOPPING) {
-		stop();
+		family_stop(thread, info);
 		return;
 	}
 	report_fatal_signal(thread, info);
@@ -407,6 +425,8 @@ static int take_with_action(struct thread *thread, siginfo_t *info, struct guest
 	if (!signo)
 		signo = take_locked(signals, ~thread->blocked, info);
 	*action = signals->action[signo];
+	if (signo && (sig_bit(signo) & SIGNALS_STOPPING))
+		signals->stop_taken = true;
 	if (signo && action->handler > (uint64_t)(uintptr_t)SIG_IGN &&
 	    (action->flags & SA_RESETHAND))
 		signals->action[signo].handler = (uint64_t)(uintptr_t)SIG_DFL;

@@ -50,12 +50,15 @@ struct signals {
 	struct guest_sigaction action[GUEST_NSIG + 1]; /* (l) */
 	struct list_head queue;			       /* (l) struct queued_signal, oldest first */
 	int nr_queued;				       /* (l) */
+	bool stop_taken; /* (l) a stop signal was, and no SIGCONT or SIGKILL has come since */
 	_Atomic uint64_t pending;		       /* written under (l) */
 };
 
 /* What the caller ignores stays ignored, as over execve. */
 void signals_init(struct signals *signals);
 void signals_fini(struct signals *signals);
+/* A child's: the same dispositions, or, for those with a handler, the default; nothing pending. */
+void signals_fork(struct signals *child, struct signals *parent, bool clear_handlers);
 /* As execve leaves them: handlers are forgotten, what is ignored stays so. */
 void signals_exec(struct thread *thread);
 
@@ -66,6 +69,9 @@ void signals_exec(struct thread *thread);
 int process_signal(struct process *process, const siginfo_t *info);
 /* A signal that the thread caused and cannot evade: blocked or ignored, it kills. */
 void thread_force_signal(struct thread *thread, const siginfo_t *info);
+
+/* The stop signal that was taken last still holds.  Linux: JOBCTL_STOP_DEQUEUED */
+bool signals_may_stop(struct signals *signals);
 
 /* Take a pending signal out of @set.  => its number, or 0 */
 int signals_take(struct signals *signals, uint64_t set, siginfo_t *info);

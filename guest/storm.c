@@ -139,7 +139,7 @@ static void rate_tick(struct storm *storm)
 
 	if (due >= 1) {
 		world_enter(world);
-		mm = process_mm_get(world->process);
+		mm = process_mm_get(world->first);
 		if (mm) {
 			move_pages(storm, mm, (unsigned long)due);
 			world->core->mm_put(mm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * world.c - all that one run owns: the machine, the platform, the gate that stops everybody
+ * world.c - all that one run owns: machine, platform, processes, the gate that stops everybody
  *
  * The machine's frames are the platform's memfd, which guests map; its own structures and page
  * tables lie in anonymous memory that no guest can reach.
@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "family.h"
 #include "file_mapping.h"
 #include "message.h"
 #include "process.h"
@@ -38,6 +39,7 @@ int world_create(const struct run_options *options, struct world **out)
 	world->core = config.core;
 	world->options = *options;
 	world->nr_frames = config.nr_frames;
+	family_init(&world->family);
 	pthread_mutex_init(&world->gate.lock, NULL);
 	pthread_cond_init(&world->gate.changed, NULL);
 	err = platform_create(&config, &world->platform, &why);
@@ -73,6 +75,7 @@ void world_destroy(struct world *world)
 	world->core->machine_destroy(world->machine);
 	host_syscall(SYS_munmap, world->core_memory, world->core_size);
 	platform_destroy(world->platform);
+	family_fini(&world->family);
 	pthread_cond_destroy(&world->gate.changed);
 	pthread_mutex_destroy(&world->gate.lock);
 	free(world);
@@ -182,8 +185,13 @@ void world_stop(struct world *world)
 	pthread_mutex_lock(&gate->lock);
 	gate->stopped = true;
 	atomic_store(&gate->ask, true);
-	/* A guest in a long computation comes back; one that is just resumed does so at once. */
-	process_kick(world->process);
+	pthread_mutex_unlock(&gate->lock);
+	/*
+	 * A guest in a long computation comes back; one that is just resumed does so at once.  And
+	 * one that is born meanwhile finds the gate closed.
+	 */
+	family_kick_all(&world->family);
+	pthread_mutex_lock(&gate->lock);
 	while (gate->inside)
 		pthread_cond_wait(&gate->changed, &gate->lock);
 	pthread_mutex_unlock(&gate->lock);

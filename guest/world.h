@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.h - all that one run owns: the machine, the platform, the gate that stops everybody
+ * world.h - all that one run owns: machine, platform, processes, the gate that stops everybody
  */
 #pragma once
 
@@ -9,20 +9,23 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "list.h"
 #include "platform.h"
 
 struct file_mappings;
 struct process;
 struct thread;
 
-/* Virtual CPUs, by what runs on them. */
-enum world_cpu { CPU_GUEST, CPU_STORM, CPU_MONITOR, NR_CPUS };
+/* Virtual CPUs, by what runs on them; guests share those from CPU_GUEST on. */
+#define NR_GUEST_CPUS 4
+enum world_cpu { CPU_STORM, CPU_MONITOR, CPU_GUEST, NR_CPUS = CPU_GUEST + NR_GUEST_CPUS };
 
 enum migration { MIGRATION_OFF, MIGRATION_STORM, MIGRATION_RATE };
 
 /* One system call of a guest thread, as an observer sees it. */
 struct syscall_record {
 	struct thread *thread;
+	int pid; /* of its process; 0: there is no other */
 	long nr;
 	const char *name;
 	const char *format; /* of the arguments, see guest/syscall/table.c; NULL: unknown */
@@ -34,6 +37,8 @@ struct observer {
 	void *arg;
 	void (*syscall_enter)(void *arg, const struct syscall_record *record);
 	void (*syscall_exit)(void *arg, const struct syscall_record *record, long result);
+	/* The last of @thread, with what wait(2) would say of it. */
+	void (*thread_end)(void *arg, struct thread *thread, int pid, int wait_status);
 	void (*event)(void *arg, const struct gw_event *event);
 };
 
@@ -79,6 +84,20 @@ struct gate {
 	_Atomic bool ask; /* the same, to be looked at without the lock */
 };
 
+/*
+ * All guest processes, those included that are dead and were not waited for.
+ *
+ * (l) lock
+ */
+struct family {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;	    /* a process has ended */
+	struct list_head processes; /* (l) process.link */
+	int nr_running;		    /* (l) of those that are not dead */
+	int foreground; /* (l) group that has Godwit's terminal while Godwit's own has it */
+	_Atomic unsigned int born; /* so far */
+};
+
 struct world {
 	/* Constant after world_create(). */
 	const struct gw_core *core;
@@ -91,9 +110,12 @@ struct world {
 
 	struct gate gate;
 	struct file_mappings *files; /* own lock */
-	struct process *process;     /* the guest; set before other threads look */
+	struct family family;	     /* own lock */
+	struct process *first;	     /* the program; set before other threads look */
 
-	_Atomic bool ending; /* the guest is gone: the storm and the monitor stop */
+	_Atomic bool ending; /* all guests are gone: the storm and the monitor stop */
+	_Atomic bool failed; /* Godwit could not go on; it has said why */
+	_Atomic unsigned long nr_syscalls;
 	_Atomic unsigned long named_syscalls[16]; /* bitmap: said not to be supported */
 	_Atomic unsigned int named;		  /* bitmap of enum unsupported */
 };
@@ -107,6 +129,7 @@ enum unsupported {
 	UNSUPPORTED_FCNTL,
 	UNSUPPORTED_KILL,
 	UNSUPPORTED_PROC,
+	UNSUPPORTED_CLONE,
 };
 
 /* => -errno, and Godwit has said why */

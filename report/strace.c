@@ -3,7 +3,7 @@
  * strace.c - a guest's system calls, in the notation of strace(1)
  *
  * A line is written in one piece when its call has returned.  What was known when the call was
- * made has been kept until then; a call that never returns is printed when the run ends.
+ * made has been kept until then; a call that never returns is printed when its process ends.
  *
  * Locks: strace->lock guards the list of calls under way; the text of one is its thread's own.
  */
@@ -61,10 +61,18 @@ static void close_args(struct text *text)
 	text_add(text, ")%*s = ", max(RESULT_COLUMN - 2 - (int)text->len, 0), "");
 }
 
-static void write_end(struct strace *strace, int wait_status)
+/* As strace -f has it: which process, once there is more than one. */
+static void add_pid(struct text *text, int pid)
+{
+	if (pid)
+		text_add(text, "[pid %5d] ", pid);
+}
+
+static void write_end(struct strace *strace, int pid, int wait_status)
 {
 	struct text text = { 0 };
 
+	add_pid(&text, pid);
 	if (WIFSIGNALED(wait_status)) {
 		const char *name = sigabbrev_np(WTERMSIG(wait_status));
 
@@ -76,19 +84,12 @@ static void write_end(struct strace *strace, int wait_status)
 	write_line(strace, &text);
 }
 
-void strace_destroy(struct strace *strace, int wait_status)
+void strace_destroy(struct strace *strace)
 {
 	struct pending *pending, *next;
 
-	list_for_each_entry_safe(pending, next, &strace->pending, link) {
-		if (pending->under_way) {
-			close_args(&pending->text);
-			text_add(&pending->text, "?\n");
-			write_line(strace, &pending->text);
-		}
+	list_for_each_entry_safe(pending, next, &strace->pending, link)
 		free(pending);
-	}
-	write_end(strace, wait_status);
 	pthread_mutex_destroy(&strace->lock);
 	free(strace);
 }
@@ -127,6 +128,7 @@ void strace_enter(struct strace *strace, const struct syscall_record *record)
 		return;
 	pending->under_way = true;
 	pending->text.len = 0;
+	add_pid(&pending->text, record->pid);
 	if (record->name)
 		text_add(&pending->text, "%s(", record->name);
 	else
@@ -179,4 +181,23 @@ void strace_exit(struct strace *strace, const struct syscall_record *record, lon
 	text_add(text, "\n");
 	write_line(strace, text);
 	pending->under_way = false;
+}
+
+void strace_end(struct strace *strace, struct thread *thread, int pid, int wait_status)
+{
+	struct pending *pending = find_pending(strace, thread);
+
+	if (pending && pending->under_way) {
+		close_args(&pending->text);
+		text_add(&pending->text, "?\n");
+		write_line(strace, &pending->text);
+	}
+	write_end(strace, pid, wait_status);
+	if (!pending)
+		return;
+	/* Another thread may come to lie where this one lay. */
+	pthread_mutex_lock(&strace->lock);
+	list_del(&pending->link);
+	pthread_mutex_unlock(&strace->lock);
+	free(pending);
 }

@@ -19,9 +19,10 @@ typedef size_t (*strace_reader)(struct thread *thread, void *to, unsigned long f
 
 /* NULL: out of memory. */
 struct strace *strace_create(FILE *out, strace_reader read);
-/* What has not returned is said to be unfinished, then how the program ended. */
-void strace_destroy(struct strace *strace, int wait_status);
+void strace_destroy(struct strace *strace);
 
 /* The two ends of a call, from the thread that makes it. */
 void strace_enter(struct strace *strace, const struct syscall_record *record);
 void strace_exit(struct strace *strace, const struct syscall_record *record, long result);
+/* A call that has not returned never will; then how the process of @thread ended. */
+void strace_end(struct strace *strace, struct thread *thread, int pid, int wait_status);

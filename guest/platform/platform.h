@@ -51,7 +51,12 @@ const struct gw_tlb_ops *platform_tlb_ops(void);
 
 /* A new stub process with one thread, parked.  Its address space is empty. */
 int platform_process_create(struct platform *platform, struct platform_process **process);
-/* Kill it, reap it, forget it.  => before the last reference to what it runs goes */
+/*
+ * Kill it.  It runs nothing any more; its pid remains its own, as nobody has reaped it.
+ * => before the last reference to what it runs goes
+ */
+void platform_process_end(struct platform_process *process);
+/* End it if it is not, reap it, forget it. */
 void platform_process_destroy(struct platform_process *process);
 pid_t platform_process_pid(const struct platform_process *process);
 struct platform_thread *platform_process_thread(struct platform_process *process);
@@ -61,11 +66,19 @@ struct platform_thread *platform_process_thread(struct platform_process *process
  * 0.  Also makes the process the user of @mm (gw_core.mm_set_user).  Its thread is parked.
  */
 void platform_process_set_mm(struct platform_process *process, struct mm *mm);
+/*
+ * The same with all registers left as they are: a fork's child takes its address space, and a
+ * vfork's child its parent's, which until then runs nothing (@mm NULL).
+ */
+void platform_process_attach_mm(struct platform_process *process, struct mm *mm);
 
 /* The parked thread's registers, in place until the next run, indexed by REG_RIP and friends. */
 greg_t *platform_gregs(struct platform_thread *thread);
 /* Registers, floating point included, as execve leaves them. */
 void platform_reset_regs(struct platform_thread *thread, unsigned long entry, unsigned long sp);
+/* The parked @to gets the registers of the parked @from, floating point included.  -EFAULT: the
+ * guest has spoilt a frame */
+int platform_copy_regs(struct platform_thread *to, struct platform_thread *from);
 /*
  * Its floating-point state in place, as the host's signal frame holds it: an XSAVE block with the
  * software bytes of struct _fpx_sw_bytes at 464, and its size without the closing magic number.

@@ -222,12 +222,19 @@ void stub_process_kill(struct platform_process *process)
 	wake_all(process);
 }
 
-void platform_process_destroy(struct platform_process *process)
+void platform_process_end(struct platform_process *process)
 {
 	stub_process_kill(process);
 	host_tlb_attach(process, NULL);
-	reap(process);
 	host_syscall(SYS_munmap, process->control, STUB_CONTROL_SIZE);
+	process->control = NULL;
+}
+
+void platform_process_destroy(struct platform_process *process)
+{
+	if (process->control)
+		platform_process_end(process);
+	reap(process);
 	free(process);
 }
 
@@ -246,6 +253,11 @@ void platform_process_set_mm(struct platform_process *process, struct mm *mm)
 	host_tlb_attach(process, mm);
 	platform_set_segment_base(&process->thread, ARCH_SET_FS, 0);
 	platform_set_segment_base(&process->thread, ARCH_SET_GS, 0);
+}
+
+void platform_process_attach_mm(struct platform_process *process, struct mm *mm)
+{
+	host_tlb_attach(process, mm);
 }
 
 /* ---- The helper ------------------------------------------------------------------------------ */

@@ -560,6 +560,24 @@ void platform_reset_regs(struct platform_thread *thread, unsigned long entry, un
 	reset_fpstate(thread);
 }
 
+/*
+ * Both frames are the host kernel's, so what one of them holds can be restored from the other; the
+ * software bytes describe the block that they stand in, and stay.
+ */
+int platform_copy_regs(struct platform_thread *to, struct platform_thread *from)
+{
+	size_t to_size, from_size;
+	char *to_fp = platform_fpstate(to, &to_size), *from_fp = platform_fpstate(from, &from_size);
+	greg_t *gregs = platform_gregs(to);
+
+	if (!to_fp || !from_fp || to_size != from_size)
+		return -EFAULT;
+	memcpy(gregs, platform_gregs(from), sizeof(gregset_t));
+	memcpy(to_fp, from_fp, FXSAVE_SW_MAGIC1);
+	memcpy(to_fp + FXSAVE_SIZE, from_fp + FXSAVE_SIZE, from_size - FXSAVE_SIZE);
+	return 0;
+}
+
 void platform_set_segment_base(struct platform_thread *thread, int which, unsigned long base)
 {
 	struct host_tlb *tlb = thread->process->tlb;

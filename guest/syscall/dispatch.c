@@ -81,6 +81,7 @@ void thread_syscall(struct thread *thread)
 	};
 	const struct syscall_record record = {
 		.thread = thread,
+		.pid = observed_pid(thread->process),
 		.nr = nr,
 		.name = entry ? entry->name : NULL,
 		.format = entry ? entry->format : NULL,
@@ -88,7 +89,7 @@ void thread_syscall(struct thread *thread)
 	};
 	long result;
 
-	thread->nr_syscalls++;
+	atomic_fetch_add_explicit(&thread->process->world->nr_syscalls, 1, memory_order_relaxed);
 	thread->syscall_nr = nr;
 	thread->regs_replaced = false;
 	observe_enter(thread, &record);

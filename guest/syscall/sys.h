@@ -182,15 +182,11 @@ SYS(getegid);
 SYS(geteuid);
 SYS(getgid);
 SYS(getgroups);
-SYS(getpgid);
-SYS(getpgrp);
 SYS(getpid);
-SYS(getppid);
 SYS(getpriority);
 SYS(getresgid);
 SYS(getresuid);
 SYS(getrlimit);
-SYS(getsid);
 SYS(gettid);
 SYS(getuid);
 SYS(personality);
@@ -205,13 +201,27 @@ SYS(sched_getscheduler);
 SYS(sched_yield);
 SYS(set_robust_list);
 SYS(set_tid_address);
-SYS(setpgid);
 SYS(setrlimit);
-SYS(setsid);
 SYS(sysinfo);
 SYS(uname);
+
+/* sys_fork.c */
+SYS(clone);
+SYS(clone3);
+SYS(fork);
+SYS(vfork);
+
+/* sys_wait.c */
 SYS(wait4);
 SYS(waitid);
+
+/* sys_group.c */
+SYS(getpgid);
+SYS(getpgrp);
+SYS(getppid);
+SYS(getsid);
+SYS(setpgid);
+SYS(setsid);
 
 /* sys_futex.c */
 SYS(futex);
@@ -251,6 +261,10 @@ long unmask_after_call(struct thread *thread, long result);
 /* The mask at @addr, of @size bytes, which must be 8.  @addr 0: none, and *@given is false. */
 int get_mask(struct thread *thread, unsigned long addr, unsigned long size, uint64_t *mask,
 	     bool *given);
+
+/* sys_group.c: TIOCGPGRP and TIOCSPGRP of a host descriptor. */
+long get_foreground(struct thread *thread, long host, int *pgid);
+long set_foreground(struct thread *thread, long host, int pgid);
 
 /* sys_time.c: a time from now, as an absolute one, for waits that go on after an interruption. */
 struct timespec;

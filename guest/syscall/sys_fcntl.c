@@ -146,8 +146,6 @@ static const struct ioctl_entry ioctls[] = {
 	{ TCFLSH, IOCTL_VALUE, 0 },
 	{ TIOCEXCL, IOCTL_NONE, 0 },
 	{ TIOCNXCL, IOCTL_NONE, 0 },
-	{ TIOCGPGRP, IOCTL_OUT, sizeof(int) },
-	{ TIOCSPGRP, IOCTL_IN, sizeof(int) },
 	{ TIOCGSID, IOCTL_OUT, sizeof(int) },
 	{ TIOCOUTQ, IOCTL_OUT, sizeof(int) },
 	{ TIOCGWINSZ, IOCTL_OUT, sizeof(struct winsize) },
@@ -207,6 +205,19 @@ static long not_supported_ioctl(struct thread *thread, unsigned int request)
 	return -ENOTTY;
 }
 
+static long foreground_ioctl(struct thread *thread, long host, unsigned int request,
+			     unsigned long arg)
+{
+	int pgid;
+
+	if (request == TIOCGPGRP)
+		return put_result(thread, get_foreground(thread, host, &pgid), arg, &pgid,
+				  sizeof(pgid));
+	if (user_get(thread, &pgid, arg, sizeof(pgid)))
+		return -EFAULT;
+	return set_foreground(thread, host, pgid);
+}
+
 SYS(ioctl)
 {
 	unsigned int request = (unsigned int)args[1];
@@ -223,6 +234,8 @@ SYS(ioctl)
 
 		return from < 0 ? from : host_syscall(SYS_ioctl, host, (long)request, from);
 	}
+	if (request == TIOCGPGRP || request == TIOCSPGRP)
+		return foreground_ioctl(thread, host, request, args[2]);
 	entry = find_ioctl(request);
 	if (!entry)
 		return not_supported_ioctl(thread, request);

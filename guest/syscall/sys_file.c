@@ -36,7 +36,7 @@ static long open_path(struct thread *thread, int dir, unsigned long addr, int fl
 
 	if (err)
 		return err;
-	host = path_open_host_mode(thread, &path, flags, mode);
+	host = path_open_host_mode(thread, &path, flags, mode & ~thread->process->umask);
 	if (host < 0)
 		return restart_sys(host);
 	return files_install(&thread->process->files, (int)host, 0, flags & O_CLOEXEC);

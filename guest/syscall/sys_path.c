@@ -46,24 +46,30 @@ SYS(faccessat2)
 	return on_path(thread, SYS_faccessat2, args[0], args[1], (int)args[3], args[2], args[3], 0);
 }
 
+/* Processes have masks of their own, and Godwit, which is one to the host, has none. */
+static unsigned long masked(const struct thread *thread, unsigned long mode)
+{
+	return mode & ~(unsigned long)thread->process->umask;
+}
+
 SYS(mkdir)
 {
-	return on_path(thread, SYS_mkdirat, CWD, args[0], 0, args[1], 0, 0);
+	return on_path(thread, SYS_mkdirat, CWD, args[0], 0, masked(thread, args[1]), 0, 0);
 }
 
 SYS(mkdirat)
 {
-	return on_path(thread, SYS_mkdirat, args[0], args[1], 0, args[2], 0, 0);
+	return on_path(thread, SYS_mkdirat, args[0], args[1], 0, masked(thread, args[2]), 0, 0);
 }
 
 SYS(mknod)
 {
-	return on_path(thread, SYS_mknodat, CWD, args[0], 0, args[1], args[2], 0);
+	return on_path(thread, SYS_mknodat, CWD, args[0], 0, masked(thread, args[1]), args[2], 0);
 }
 
 SYS(mknodat)
 {
-	return on_path(thread, SYS_mknodat, args[0], args[1], 0, args[2], args[3], 0);
+	return on_path(thread, SYS_mknodat, args[0], args[1], 0, masked(thread, args[2]), args[3], 0);
 }
 
 SYS(rmdir)
@@ -316,8 +322,10 @@ SYS(fchdir)
 
 SYS(umask)
 {
-	(void)thread;
-	return host_syscall(SYS_umask, (long)(args[0] & 0777));
+	unsigned int old = thread->process->umask;
+
+	thread->process->umask = args[0] & 0777;
+	return old;
 }
 
 /* ---- Times -------------------------------------------------------------------------------------------------------- */

@@ -16,7 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 
 #include "message.h"
 #include "path.h"
@@ -35,14 +34,6 @@ SYS(gettid)
 {
 	(void)args;
 	return thread->tid;
-}
-
-/* Asked anew: whoever started Godwit may have ended. */
-SYS(getppid)
-{
-	(void)thread;
-	(void)args;
-	return host_syscall(SYS_getppid);
 }
 
 SYS(getuid)
@@ -105,38 +96,6 @@ SYS(getgroups)
 	if (got <= 0 || !nr)
 		return got;
 	return put_result(thread, got, args[1], groups, (size_t)got * sizeof(*groups));
-}
-
-SYS(getpgrp)
-{
-	(void)thread;
-	(void)args;
-	return host_syscall(SYS_getpgid, 0l);
-}
-
-SYS(getpgid)
-{
-	(void)thread;
-	return host_syscall(SYS_getpgid, (long)(int)args[0]);
-}
-
-SYS(getsid)
-{
-	(void)thread;
-	return host_syscall(SYS_getsid, (long)(int)args[0]);
-}
-
-SYS(setpgid)
-{
-	(void)thread;
-	return host_syscall(SYS_setpgid, (long)(int)args[0], (long)(int)args[1]);
-}
-
-SYS(setsid)
-{
-	(void)thread;
-	(void)args;
-	return host_syscall(SYS_setsid);
 }
 
 /* ---- The machine -------------------------------------------------------------------------------------- */
@@ -434,21 +393,6 @@ SYS(exit_group)
 {
 	process_exit(thread->process, (int)args[0]);
 	return 0;
-}
-
-/* Without fork() there are no children. */
-SYS(wait4)
-{
-	(void)thread;
-	return (int)args[2] & ~(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD)
-		       ? -EINVAL
-		       : -ECHILD;
-}
-
-SYS(waitid)
-{
-	(void)thread;
-	return (int)args[3] & (WEXITED | WSTOPPED | WCONTINUED) ? -ECHILD : -EINVAL;
 }
 
 /* ---- exec ------------------------------------------------------------------------------------------------- */

@@ -2,14 +2,16 @@
 /*
  * sys_signal.c - dispositions, masks, sending and waiting
  *
- * A guest can send signals to itself alone.  Other processes are the host's, and no business of a
+ * A guest can send signals to guests alone.  Other processes are the host's, and no business of a
  * guest's: the call is refused, and named.
  *
  * Linux: kernel/signal.c.
  */
+#include <limits.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "family.h"
 #include "message.h"
 #include "sys.h"
 #include "syscall.h"
@@ -222,59 +224,59 @@ SYS(rt_sigtimedwait)
 
 /* ---- Sending ------------------------------------------------------------------------------------------------- */
 
-static long send_to_self(struct thread *thread, int signo, int code)
+static siginfo_t own_info(const struct thread *thread, int signo, int code)
 {
-	siginfo_t info = {
+	return (siginfo_t){
 		.si_signo = signo,
 		.si_code = code,
 		.si_pid = thread->process->pid,
 		.si_uid = (uid_t)host_syscall(SYS_getuid),
 	};
-
-	if (!signo)
-		return 0;
-	return is_signal(signo) ? process_signal(thread->process, &info) : -EINVAL;
 }
 
+/* No guest is meant: somebody outside, or nobody. */
 static long refuse(struct thread *thread, int pid, int signo)
 {
 	long exists;
 
-	if (signo < 0 || signo > GUEST_NSIG)
-		return -EINVAL;
 	/* Whether there is such a process is no secret. */
 	exists = host_syscall(SYS_kill, (long)pid, 0l);
 	if (!signo || exists == -ESRCH)
 		return exists;
 	if (world_first_time(thread->process->world, UNSUPPORTED_KILL))
-		message("%s: signals to other processes are not supported (kill(%d, %d): EPERM)",
+		message("%s: signals to processes outside are not supported (kill(%d, %d): EPERM)",
 			thread->process->comm, pid, signo);
 	return -EPERM;
 }
 
-/* 0 and the group's negative number mean the group: of it, the guest is what the guest can reach. */
-static bool is_own_pid(const struct thread *thread, int pid)
+static long send(struct thread *thread, int pid, const siginfo_t *info)
 {
-	return pid == thread->process->pid || pid == 0 ||
-	       pid == -(int)host_syscall(SYS_getpgid, 0l);
+	long result;
+
+	if (info->si_signo && !is_signal(info->si_signo))
+		return -EINVAL;
+	result = family_kill(&thread->process->world->family, thread->process, pid, info);
+	return result == -ESRCH && pid != -1 ? refuse(thread, pid, info->si_signo) : result;
 }
 
+/* The group's negative number means the guests in it; the host's may have others. */
 SYS(kill)
 {
-	int pid = (int)args[0], signo = (int)args[1];
+	const siginfo_t info = own_info(thread, (int)args[1], SI_USER);
 
-	if (!is_own_pid(thread, pid))
-		return refuse(thread, pid, signo);
-	return send_to_self(thread, signo, SI_USER);
+	if ((int)args[0] == INT_MIN)
+		return -ESRCH;
+	return send(thread, (int)args[0], &info);
 }
 
+/* A process has one thread, of the same number. */
 static long send_to_thread(struct thread *thread, int tid, int signo)
 {
+	const siginfo_t info = own_info(thread, signo, SI_TKILL);
+
 	if (tid <= 0)
 		return -EINVAL;
-	if (tid != thread->tid)
-		return refuse(thread, tid, signo);
-	return send_to_self(thread, signo, SI_TKILL);
+	return send(thread, tid, &info);
 }
 
 SYS(tkill)
@@ -286,23 +288,22 @@ SYS(tgkill)
 {
 	if ((int)args[0] <= 0)
 		return -EINVAL;
-	if ((int)args[0] != thread->process->pid && (int)args[1] == thread->tid)
+	if ((int)args[0] != (int)args[1] && (int)args[1] > 0)
 		return -ESRCH;
 	return send_to_thread(thread, (int)args[1], (int)args[2]);
 }
 
+/* Only to itself may a process pretend that a signal is the kernel's. */
 static long send_info(struct thread *thread, int pid, int signo, unsigned long addr)
 {
 	siginfo_t info;
 
 	if (user_get(thread, &info, addr, sizeof(info)))
 		return -EFAULT;
-	if (pid != thread->process->pid)
-		return refuse(thread, pid, signo);
-	if (!is_signal(signo))
-		return signo ? -EINVAL : 0;
+	if (pid != thread->process->pid && (info.si_code >= 0 || info.si_code == SI_TKILL))
+		return -EPERM;
 	info.si_signo = signo;
-	return process_signal(thread->process, &info);
+	return pid > 0 ? send(thread, pid, &info) : -ESRCH;
 }
 
 SYS(rt_sigqueueinfo)

@@ -3,8 +3,8 @@
  * sys_time.c - clocks, sleeps, timers, and what the guest has cost
  *
  * Clocks are the host's, but for those that measure the caller: its own code runs in the stub.  The
- * real-time interval timer is the host's as well: its SIGALRM reaches Godwit, which passes it on as
- * it does with every signal from outside.
+ * real-time interval timer is one of the host's for each process that uses it: its SIGALRM reaches
+ * Godwit, which passes it on to the process that it names.
  *
  * Linux: kernel/time/, kernel/sys.c.
  * Differs: no timers of virtual time; no sleep on a CPU-time clock.
@@ -199,33 +199,94 @@ SYS(clock_nanosleep)
 
 /* ---- Timers ---------------------------------------------------------------------------------------------- */
 
+/* The host's names whose it is, as all of them signal Godwit.  => -errno */
+static int need_timer(struct process *process)
+{
+	struct sigevent event = {
+		.sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGALRM,
+		.sigev_value.sival_int = process->pid,
+	};
+
+	if (!process->has_timer && timer_create(CLOCK_MONOTONIC, &event, &process->timer))
+		return -errno;
+	process->has_timer = true;
+	return 0;
+}
+
+static void to_itimerval(const struct itimerspec *spec, struct itimerval *value)
+{
+	value->it_value.tv_sec = spec->it_value.tv_sec;
+	/* Less than a microsecond is left, and so it is not over. */
+	value->it_value.tv_usec = (spec->it_value.tv_nsec + 999) / 1000;
+	value->it_interval.tv_sec = spec->it_interval.tv_sec;
+	value->it_interval.tv_usec = spec->it_interval.tv_nsec / 1000;
+	if (value->it_value.tv_usec == 1000000) {
+		value->it_value.tv_sec++;
+		value->it_value.tv_usec = 0;
+	}
+}
+
+static bool is_valid_timeval(const struct timeval *time)
+{
+	return time->tv_sec >= 0 && time->tv_usec >= 0 && time->tv_usec < 1000000;
+}
+
+static int set_timer(struct process *process, const struct itimerval *value, struct itimerval *old)
+{
+	struct itimerspec old_spec, spec = {
+		.it_value = { value->it_value.tv_sec, value->it_value.tv_usec * 1000 },
+		.it_interval = { value->it_interval.tv_sec, value->it_interval.tv_usec * 1000 },
+	};
+	int err = need_timer(process);
+
+	if (err)
+		return err;
+	if (timer_settime(process->timer, 0, &spec, &old_spec))
+		return -errno;
+	to_itimerval(&old_spec, old);
+	return 0;
+}
+
+/* Seconds that were left, rounded, but not to none.  Linux: alarm_setitimer() */
 SYS(alarm)
 {
-	(void)thread;
-	return host_syscall(SYS_alarm, (long)(unsigned int)args[0]);
+	struct itimerval old, value = { .it_value.tv_sec = min(args[0] & ~0u, 0x7ffffffful) };
+	int err = set_timer(thread->process, &value, &old);
+
+	if (err)
+		return 0;
+	if ((!old.it_value.tv_sec && old.it_value.tv_usec) || old.it_value.tv_usec >= 500000)
+		old.it_value.tv_sec++;
+	return old.it_value.tv_sec;
 }
 
 SYS(getitimer)
 {
+	struct itimerspec spec = { 0 };
 	struct itimerval value;
 
 	if ((int)args[0] != ITIMER_REAL)
 		return -EINVAL;
-	return put_result(thread, host_syscall(SYS_getitimer, (long)ITIMER_REAL, &value), args[1],
-			  &value, sizeof(value));
+	if (thread->process->has_timer)
+		timer_gettime(thread->process->timer, &spec);
+	to_itimerval(&spec, &value);
+	return put_result(thread, 0, args[1], &value, sizeof(value));
 }
 
 SYS(setitimer)
 {
 	struct itimerval value = { 0 }, old;
-	long result;
+	int err;
 
 	if ((int)args[0] != ITIMER_REAL)
 		return -EINVAL;
 	if (args[1] && user_get(thread, &value, args[1], sizeof(value)))
 		return -EFAULT;
-	result = host_syscall(SYS_setitimer, (long)ITIMER_REAL, &value, &old);
-	return args[2] ? put_result(thread, result, args[2], &old, sizeof(old)) : result;
+	if (!is_valid_timeval(&value.it_value) || !is_valid_timeval(&value.it_interval))
+		return -EINVAL;
+	err = set_timer(thread->process, &value, &old);
+	return args[2] ? put_result(thread, err, args[2], &old, sizeof(old)) : err;
 }
 
 /* ---- What it has cost -------------------------------------------------------------------------------------- */
@@ -256,12 +317,20 @@ SYS(getrusage)
 	case RUSAGE_THREAD:
 		own_usage(thread->process, &usage);
 		break;
-	case RUSAGE_CHILDREN: /* it has none */
+	case RUSAGE_CHILDREN:
+		to_timeval(thread->process->children_cpu.user_ns, &usage.ru_utime);
+		to_timeval(thread->process->children_cpu.system_ns, &usage.ru_stime);
 		break;
 	default:
 		return -EINVAL;
 	}
 	return user_put(thread, args[1], &usage, sizeof(usage)) ? -EFAULT : 0;
+}
+
+static void to_ticks(const struct cpu_time *time, clock_t *user, clock_t *system)
+{
+	*user = (clock_t)(time->user_ns * CLOCK_TICKS_PER_S / NS_PER_SECOND);
+	*system = (clock_t)(time->system_ns * CLOCK_TICKS_PER_S / NS_PER_SECOND);
 }
 
 SYS(times)
@@ -271,7 +340,7 @@ SYS(times)
 	struct cpu_time time;
 
 	process_cpu_time(thread->process, &time);
-	tms.tms_utime = (clock_t)(time.user_ns * CLOCK_TICKS_PER_S / NS_PER_SECOND);
-	tms.tms_stime = (clock_t)(time.system_ns * CLOCK_TICKS_PER_S / NS_PER_SECOND);
+	to_ticks(&time, &tms.tms_utime, &tms.tms_stime);
+	to_ticks(&thread->process->children_cpu, &tms.tms_cutime, &tms.tms_cstime);
 	return args[0] ? put_result(thread, now, args[0], &tms, sizeof(tms)) : now;
 }

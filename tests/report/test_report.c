@@ -62,7 +62,7 @@ static char *line_of(const char *name, const char *format, const unsigned long *
 	strace = strace_create(out, read_memory);
 	strace_enter(strace, &record);
 	strace_exit(strace, &record, result);
-	strace_destroy(strace, 0);
+	strace_destroy(strace);
 	fclose(out);
 	*strchr(line, '\n') = '\0';
 	return line;
@@ -193,7 +193,8 @@ static void what_did_not_return_is_shown_at_the_end(void **state)
 	(void)state;
 	strace = strace_create(out, read_memory);
 	strace_enter(strace, &record);
-	strace_destroy(strace, SIGSEGV);
+	strace_end(strace, record.thread, 0, SIGSEGV);
+	strace_destroy(strace);
 	fclose(out);
 	assert_string_equal(text, "exit_group(3)                           = ?\n"
 				  "+++ killed by SIGSEGV +++\n");
