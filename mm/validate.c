@@ -364,6 +364,9 @@ static void validate_translation(struct validation *v, int cpu, const struct tlb
 	else if ((entry->write && !pte_write(pte)) || (entry->exec && !pte_exec(pte)))
 		problem(v, "CPU %d may do more at %lx of mm %lu than its entry allows", cpu,
 			entry->addr, entry->mm->id);
+	else if (entry->dirty && !pte_dirty(pte))
+		problem(v, "CPU %d stores at %lx of mm %lu, and its entry would stay clean", cpu,
+			entry->addr, entry->mm->id);
 }
 
 static void validate_tlbs(struct validation *v)
