@@ -59,9 +59,9 @@ static void look_at_zombie(struct wait *wait, struct process *child)
 	int status = child->wait_status;
 
 	found(wait, child,
-	      WIFEXITED(status)	    ? CLD_EXITED
+	      WIFEXITED(status)	  ? CLD_EXITED
 	      : WCOREDUMP(status) ? CLD_DUMPED
-				    : CLD_KILLED,
+				  : CLD_KILLED,
 	      status);
 	if (wait->options & WNOWAIT)
 		return;
@@ -225,9 +225,9 @@ static int check_waitid(const struct wait *wait)
 
 SYS(waitid)
 {
-	struct wait wait = {
-		.type = (idtype_t)args[0], .id = (int)args[1], .options = (int)args[3]
-	};
+	struct wait wait = { .type = (idtype_t)args[0],
+			     .id = (int)args[1],
+			     .options = (int)args[3] };
 	siginfo_t info = { 0 };
 	long result = check_waitid(&wait);
 
