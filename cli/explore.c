@@ -180,7 +180,11 @@ static bool interrupted(void *arg)
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
-		.explore = { .seed = 1, .progress = verdict_progress, .interrupted = interrupted },
+		.explore = { .seed = 1,
+			     .estimate = true,
+			     .estimated = verdict_estimated,
+			     .progress = verdict_progress,
+			     .interrupted = interrupted },
 	};
 	const sigset_t signals = interrupts();
 	struct gw_explore *explore = &command.explore;

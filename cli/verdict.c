@@ -113,6 +113,16 @@ static double per_second(const struct gw_verdict *verdict)
 	return verdict->seconds > 0 ? (double)verdict->executions / verdict->seconds : 0;
 }
 
+/* Two digits: no more are known. */
+static double rounded(double estimate)
+{
+	double unit = 1;
+
+	while (estimate / unit >= 100)
+		unit *= 10;
+	return (double)(uint64_t)(estimate / unit + .5) * unit;
+}
+
 /* @separator before the first, commas between them. */
 static void print_guards(FILE *out, const char *separator, uint64_t guards)
 {
@@ -156,6 +166,9 @@ static void print_counts(FILE *out, const struct gw_explore *explore,
 	else if (searched)
 		fprintf(out, "  search: %" PRIu64 " traces, each different; %" PRIu64 " blocked\n",
 			verdict->traces, verdict->blocked);
+	if (verdict->estimate > 0)
+		fprintf(out, "  estimated before the search: about %.0f traces, give or take %.0f %%\n",
+			rounded(verdict->estimate), 100 * verdict->estimate_error);
 }
 
 /* One execution finds a bug of this depth with a probability of 1 / (n k^(depth - 1)) or more. */
@@ -332,6 +345,11 @@ static void add_counts(json_t *object, const struct gw_verdict *verdict)
 			    searched ? json_integer((json_int_t)verdict->traces) : json_null());
 	json_object_set_new(object, "blocked",
 			    searched ? json_integer((json_int_t)verdict->blocked) : json_null());
+	json_object_set_new(object, "estimate",
+			    verdict->estimate > 0 ?
+				    json_pack("{s:f, s:f}", "traces", verdict->estimate, "error",
+					      verdict->estimate_error) :
+				    json_null());
 	json_object_set_new(object, "left_out", json_integer((json_int_t)verdict->left_out));
 	json_object_set_new(object, "watched", json_integer((json_int_t)verdict->watched));
 	json_object_set_new(object, "promoted", promoted_json(verdict));
@@ -377,12 +395,48 @@ int verdict_print_json(FILE *out, const struct gw_explore *explore,
 
 /* ---- Meanwhile ---------------------------------------------------------------------------------------------- */
 
+void verdict_estimated(void *arg, const struct gw_verdict *so_far)
+{
+	(void)arg;
+	if (!isatty(STDERR_FILENO))
+		return;
+	verdict_progress_end();
+	if (so_far->estimate > 0)
+		fprintf(stderr, "about %.0f traces to search, give or take %.0f %%\n",
+			rounded(so_far->estimate), 100 * so_far->estimate_error);
+	else
+		fputs("how many traces there are to search cannot be told\n", stderr);
+}
+
+static void print_left(FILE *out, const struct gw_verdict *so_far)
+{
+	double seconds = so_far->seconds_left;
+
+	if (so_far->executions == so_far->sampled || so_far->estimate <= 0)
+		return;
+	fprintf(out, "; %" PRIu64 " of about %.0f traces", so_far->traces,
+		rounded(so_far->estimate));
+	if (seconds < 0)
+		return;
+	if (seconds < 100)
+		fprintf(out, ", %.0f s left", seconds);
+	else if (seconds < 100 * 60)
+		fprintf(out, ", %.0f min left", seconds / 60);
+	else if (seconds < 100 * 3600)
+		fprintf(out, ", %.0f h left", seconds / 3600);
+	else
+		fprintf(out, ", %.0f days left", seconds / 86400);
+}
+
 void verdict_progress(void *arg, const struct gw_verdict *so_far)
 {
 	(void)arg;
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%" PRIu64 " executions, %.1f s, %.0f/s ", so_far->executions,
-			so_far->seconds, per_second(so_far));
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%" PRIu64 " executions, %.1f s, %.0f/s", so_far->executions,
+		so_far->seconds, per_second(so_far));
+	print_left(stderr, so_far);
+	fputs("\033[K", stderr);
 }
 
 void verdict_progress_end(void)

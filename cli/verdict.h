@@ -37,6 +37,8 @@ int verdict_print_json(FILE *out, const struct gw_explore *explore,
  */
 void story_print(FILE *out, const struct gw_schedule *schedule, bool breaks);
 
+/* How long a search will be, on a terminal, before it begins. */
+void verdict_estimated(void *arg, const struct gw_verdict *so_far);
 /* One line on a terminal, again and again; nothing elsewhere. */
 void verdict_progress(void *arg, const struct gw_verdict *so_far);
 void verdict_progress_end(void);

@@ -10,6 +10,7 @@
 #include <godwit/explore.h>
 
 #include "engine.h"
+#include "estimate.h"
 #include "profile.h"
 #include "schedule.h"
 #include "shrink.h"
@@ -53,6 +54,8 @@ struct exploration {
 	struct timespec began;
 	double next_progress; /* seconds */
 	uint64_t first;	      /* execution of the strategy, which begins anew with a promotion */
+	bool estimated;	      /* or it was not asked for */
+	double search_began;  /* seconds */
 };
 
 static double seconds_since(const struct timespec *began)
@@ -209,6 +212,48 @@ static void report_violation(struct exploration *e, struct outcome *outcome)
 
 /* ---- Exploring ------------------------------------------------------------------------------------------ */
 
+/* The execution that has been begun is one of a search. */
+static bool is_searching(const struct exploration *e)
+{
+	struct search_stats stats = { .sampled = UINT64_MAX };
+
+	if (e->strategy->stats)
+		e->strategy->stats(e->state, &stats);
+	return stats.sampled <= e->verdict->executions - e->first;
+}
+
+/* At the pace so far. */
+static double seconds_left(const struct exploration *e)
+{
+	const struct gw_verdict *verdict = e->verdict;
+	double took = verdict->seconds - e->search_began;
+
+	if (verdict->estimate <= 0 || !verdict->traces || took <= 0 ||
+	    (double)verdict->traces > verdict->estimate)
+		return -1;
+	return took / (double)verdict->traces * (verdict->estimate - (double)verdict->traces);
+}
+
+/* => what went wrong with a search; NULL: nothing */
+static const char *take_counts(struct exploration *e)
+{
+	struct search_stats stats = { .traces = 0 };
+	struct gw_verdict *verdict = e->verdict;
+	const char *error;
+
+	verdict->sampled = verdict->executions;
+	verdict->seconds_left = -1;
+	if (!e->strategy->stats)
+		return NULL;
+	error = e->strategy->stats(e->state, &stats);
+	verdict->sampled = e->first + stats.sampled;
+	verdict->traces = stats.traces;
+	verdict->blocked = stats.blocked;
+	verdict->left_out = stats.left_out;
+	verdict->seconds_left = seconds_left(e);
+	return error;
+}
+
 static bool budget_is_left(struct exploration *e)
 {
 	const struct gw_explore *explore = e->explore;
@@ -218,6 +263,7 @@ static bool budget_is_left(struct exploration *e)
 		return false;
 	verdict->seconds = seconds_since(&e->began);
 	if (verdict->seconds >= e->next_progress) {
+		take_counts(e);
 		if (explore->progress)
 			explore->progress(explore->arg, verdict);
 		verdict->interrupted = explore->interrupted && explore->interrupted(explore->arg);
@@ -231,17 +277,8 @@ static bool budget_is_left(struct exploration *e)
 /* A search that went wrong has proved nothing, whatever it said. */
 static void take_stats(struct exploration *e)
 {
-	struct search_stats stats = { .traces = 0 };
-	const char *error;
+	const char *error = take_counts(e);
 
-	e->verdict->sampled = e->verdict->executions;
-	if (!e->strategy->stats)
-		return;
-	error = e->strategy->stats(e->state, &stats);
-	e->verdict->sampled = e->first + stats.sampled;
-	e->verdict->traces = stats.traces;
-	e->verdict->blocked = stats.blocked;
-	e->verdict->left_out = stats.left_out;
 	if (error && e->verdict->kind != GW_VERDICT_VIOLATED)
 		fail(e->verdict, "%s", error);
 }
@@ -254,12 +291,9 @@ static void take_stats(struct exploration *e)
  */
 static bool must_watch(const struct exploration *e)
 {
-	struct search_stats stats = { .sampled = UINT64_MAX };
 	uint64_t nth = e->verdict->executions - e->first;
 
-	if (e->strategy->stats)
-		e->strategy->stats(e->state, &stats);
-	return stats.sampled <= nth || nth % WATCHED_SAMPLES == 0 || e->verdict->nr_promoted;
+	return is_searching(e) || nth % WATCHED_SAMPLES == 0 || e->verdict->nr_promoted;
 }
 
 /* What was found where nobody looked may have begun with a race, or with freed memory. */
@@ -317,6 +351,69 @@ static void begin_anew(struct exploration *e, const struct strategy_params *para
 	if (e->strategy->init)
 		e->strategy->init(e->state, params);
 	e->first = e->verdict->executions;
+	e->estimated = !e->explore->estimate;
+}
+
+/* ---- How long it will be ---------------------------------------------------------------------------- */
+
+/* Before the first execution of a search that goes by traces. */
+static bool must_estimate(const struct exploration *e)
+{
+	return !e->estimated && e->strategy != &strategy_dfs && is_searching(e);
+}
+
+/* => false: it is over, as something was violated */
+static bool probe(struct exploration *e, struct estimator *estimator,
+		  const struct strategy_params *params)
+{
+	struct outcome outcome;
+
+	e->engine.unwatched = true;
+	engine_execute(&e->engine, &estimator_strategy, estimator, &outcome);
+	e->engine.unwatched = false;
+	if (!outcome.violated)
+		return true;
+	if (!look_again(e, &outcome))
+		return false;
+	if (promote(e)) {
+		begin_anew(e, params);
+		return true;
+	}
+	report_violation(e, &outcome);
+	return false;
+}
+
+static void take_estimate(struct exploration *e, const struct estimator *estimator)
+{
+	struct gw_verdict *verdict = e->verdict;
+	struct estimate estimate;
+
+	estimator_result(estimator, &estimate);
+	verdict->estimate = estimate.traces;
+	verdict->estimate_error = estimate.error;
+	verdict->seconds = e->search_began = seconds_since(&e->began);
+	if (e->explore->estimated)
+		e->explore->estimated(e->explore->arg, verdict);
+}
+
+/* => false: it is over */
+static bool estimate(struct exploration *e, const struct strategy_params *params)
+{
+	struct estimator *estimator;
+	int promoted = e->verdict->nr_promoted;
+	bool going_on = true;
+
+	e->estimated = true;
+	estimator = estimator_create(e->engine.explored, e->explore->seed);
+	if (!estimator)
+		return true; /* it is no part of the verdict */
+	while (going_on && promoted == e->verdict->nr_promoted && budget_is_left(e) &&
+	       estimator_begin(estimator))
+		going_on = probe(e, estimator, params);
+	if (going_on && promoted == e->verdict->nr_promoted)
+		take_estimate(e, estimator);
+	estimator_destroy(estimator);
+	return going_on;
 }
 
 /* => false: it is over */
@@ -329,6 +426,14 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 	if (!e->strategy->begin(e->state, e->engine.explored, verdict->executions - e->first)) {
 		verdict->kind = GW_VERDICT_EXHAUSTED;
 		return false;
+	}
+	if (must_estimate(e)) {
+		int promoted = verdict->nr_promoted;
+
+		if (!estimate(e, params))
+			return false;
+		if (promoted != verdict->nr_promoted)
+			return true;
 	}
 	watched = must_watch(e);
 	e->engine.unwatched = !watched;
@@ -417,6 +522,7 @@ void gw_explore(const struct gw_explore *explore, struct gw_verdict *verdict)
 	struct exploration e = { .explore = explore, .verdict = verdict };
 
 	memset(verdict, 0, sizeof(*verdict));
+	e.estimated = !explore->estimate;
 	e.strategy = strategy_find(explore->strategy ?: "auto");
 	if (!e.strategy) {
 		fail(verdict, "there is no strategy '%s'", explore->strategy);

@@ -132,6 +132,12 @@ struct gw_verdict {
 	unsigned int longest;	      /* steps of the longest */
 	double seconds;
 	double cpu_seconds;	      /* of this thread, for the executions: set-up is not in it */
+	/*
+	 * Traces that there are, if that was asked for and can be told: the mean of a few samples, and
+	 * the standard deviation of that mean.  0: not known.
+	 */
+	double estimate, estimate_error;
+	double seconds_left;	      /* until as many traces are seen, of a search; < 0: not known */
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
 	bool interrupted;
@@ -174,10 +180,17 @@ struct gw_explore {
 	unsigned int preemptions;
 	unsigned int step_bound; /* 0: the scenario's */
 	uint64_t guards_off;	 /* bits GW_GUARD_x */
+	/*
+	 * Before a search, estimate the number of its traces.  Executions that are made for it are not
+	 * counted, but what one of them violates is found.
+	 */
+	bool estimate;
 	int profile_lines;	 /* of the pairs of places that race most, in gw_verdict.profile */
 
 	/* Now and then, with what there is so far.  May be NULL. */
 	void (*progress)(void *arg, const struct gw_verdict *so_far);
+	/* When gw_verdict.estimate is known.  May be NULL. */
+	void (*estimated)(void *arg, const struct gw_verdict *so_far);
 	/* As often; true: the budget has run out now, and gw_verdict.interrupted.  May be NULL. */
 	bool (*interrupted)(void *arg);
 	void *arg;

@@ -49,6 +49,8 @@ import json, sys
 verdict = json.load(open(sys.argv[1]))
 assert verdict["verdict"] == "exhausted" and verdict["sampled"] == verdict["blocked"] == 0
 assert verdict["traces"] == verdict["executions"] > 10 and "schedule" not in verdict
+estimate = verdict["estimate"]
+assert verdict["traces"] / 2 < estimate["traces"] < 2 * verdict["traces"] and 0 < estimate["error"] < 1
 bound = verdict["bound"]
 assert bound["frames"] == 16 and bound["migrate_passes"] == 1 and bound["rcu_callbacks"] == "late"
 assert bound["tasks"][1] == {"name": "M", "cpu": 1, "start_at": "migrate_pages_batch"}

@@ -250,3 +250,28 @@ struct comparison compare(const struct program *program, uint64_t limit, bool by
 	trace_set_fini(&all);
 	return result;
 }
+
+struct estimate estimate_of(const struct program *program, int n, int k, uint64_t seed)
+{
+	struct member members[EXPLORED_TASKS_MAX];
+	struct estimator *estimator;
+	struct estimate estimate;
+	struct explored *x;
+
+	for (int i = 0; i < program->nr_tasks; i++)
+		members[i] = (struct member){ program, i, n, k };
+	x = create(program, members);
+	estimator = estimator_create(x, seed);
+	if (!estimator)
+		abort();
+	while (estimator_begin(estimator)) {
+		explored_attach(x);
+		program->reset(n, k);
+		explored_run(x, &estimator_strategy, estimator);
+	}
+	estimator_result(estimator, &estimate);
+	estimator_destroy(estimator);
+	explored_attach(NULL);
+	free(x);
+	return estimate;
+}

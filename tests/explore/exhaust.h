@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "estimate.h"
 #include "strategy.h"
 #include "trace_set.h"
 
@@ -51,3 +52,6 @@ struct comparison {
 
 /* @limit: of brute force, interleavings; @dpor: by source sets otherwise */
 struct comparison compare(const struct program *program, uint64_t limit, bool by_dpor);
+
+/* What estimate.h says about a program. */
+struct estimate estimate_of(const struct program *program, int n, int k, uint64_t seed);
