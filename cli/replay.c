@@ -15,11 +15,16 @@
 struct replay_command {
 	const char *path;
 	bool steps, story;
+	const char *log_path; /* NULL: no log */
+	FILE *log;
 };
 
-enum { OPT_STEPS = 0x100, OPT_STORY };
+enum { OPT_STEPS = 0x100, OPT_STORY, OPT_LOG };
 
 static const struct argp_option options[] = {
+	{ "log", OPT_LOG, "FILE", 0,
+	  "Write every step and event, with all that is known of it, to FILE: the same bytes each time",
+	  0 },
 	{ "steps", OPT_STEPS, NULL, 0, "Print each step, and what happened in it", 0 },
 	{ "story", OPT_STORY, NULL, 0, "Print what matters, a column for each task", 0 },
 	{ 0 },
@@ -35,6 +40,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_STORY:
 		command->story = true;
+		return 0;
+	case OPT_LOG:
+		command->log_path = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
@@ -105,14 +113,13 @@ static struct gw_schedule *read_schedule(const char *path)
 
 /* ---- Step by step -------------------------------------------------------------------------------------- */
 
-static void print_step(void *arg, const struct gw_step *step)
+static void print_step(const struct gw_step *step)
 {
-	(void)arg;
 	printf("%6u  %-8s%-18s%-24s%s\n", step->number, step->task, step->kind, step->object,
 	       step->result);
 }
 
-static void print_event(void *arg, const struct gw_event *event)
+static const char *event_name(enum gw_event_kind kind)
 {
 	static const char *const names[] = {
 		[GW_EVENT_FAULT] = "page fault",
@@ -126,8 +133,12 @@ static void print_event(void *arg, const struct gw_event *event)
 		[GW_EVENT_FORK] = "fork",
 	};
 
-	(void)arg;
-	printf("        %-8s* %s", event->task, names[event->kind]);
+	return names[kind];
+}
+
+static void print_event(const struct gw_event *event)
+{
+	printf("        %-8s* %s", event->task, event_name(event->kind));
 	if (event->kind == GW_EVENT_MIGRATE_PAGES)
 		printf(": %" PRIu64 " moved, %" PRIu64 " not\n", event->arg[0], event->arg[1]);
 	else if (event->kind == GW_EVENT_FORK)
@@ -135,6 +146,62 @@ static void print_event(void *arg, const struct gw_event *event)
 	else
 		printf(" at %lx of address space %lu\n", event->addr, event->mm_id);
 }
+
+static void show_step(void *arg, const struct gw_step *step)
+{
+	const struct replay_command *command = arg;
+
+	if (command->steps)
+		print_step(step);
+	if (command->log)
+		fprintf(command->log, "step\t%u\t%s\t%s\t%s\t%u\t%s\n", step->number, step->task,
+			step->kind, step->object, step->arg, step->result);
+}
+
+static void show_event(void *arg, const struct gw_event *event)
+{
+	const struct replay_command *command = arg;
+
+	if (command->steps)
+		print_event(event);
+	if (command->log)
+		fprintf(command->log,
+			"event\t%s\t%s\t%d\t%lu\t%lx\t%" PRIx64 "\t%" PRIx64 "\t%" PRIx64
+			"\t%" PRIx64 "\n",
+			event->task, event_name(event->kind), event->cpu, event->mm_id, event->addr,
+			event->arg[0], event->arg[1], event->arg[2], event->arg[3]);
+}
+
+/* ---- The log --------------------------------------------------------------------------------------------- */
+
+/* => false, after a line */
+static bool open_log(struct replay_command *command, const struct gw_schedule *schedule)
+{
+	if (!command->log_path)
+		return true;
+	command->log = fopen(command->log_path, "we");
+	if (!command->log) {
+		warn("%s", command->log_path);
+		return false;
+	}
+	fprintf(command->log, "godwit log 1\nscenario\t%s\n",
+		gw_scenario_name(gw_schedule_scenario(schedule)));
+	return true;
+}
+
+static bool close_log(const struct replay_command *command, const struct gw_verdict *verdict)
+{
+	if (!command->log)
+		return true;
+	fprintf(command->log, "end\t%" PRIu64 "\t%016" PRIx64 "\t%s\t%s\n", verdict->steps,
+		verdict->state, verdict->invariant, verdict->message);
+	if (!ferror(command->log) && fclose(command->log) == 0)
+		return true;
+	warn("%s could not be written", command->log_path);
+	return false;
+}
+
+/* ---- What came of it --------------------------------------------------------------------------------- */
 
 static void print_violation(const char *name, const struct gw_verdict *verdict)
 {
@@ -190,17 +257,24 @@ int cmd_replay(int argc, char **argv)
 	struct gw_replay request = { 0 };
 	struct gw_schedule *schedule;
 	struct gw_verdict verdict;
+	bool written;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	schedule = read_schedule(command.path);
 	if (!schedule)
 		return EXIT_USAGE;
+	if (!open_log(&command, schedule)) {
+		gw_schedule_free(schedule);
+		return EXIT_USAGE;
+	}
 	request.schedule = schedule;
-	if (command.steps) {
-		request.step = print_step;
-		request.event = print_event;
+	request.arg = &command;
+	if (command.steps || command.log) {
+		request.step = show_step;
+		request.event = show_event;
 	}
 	gw_replay(&request, &verdict);
+	written = close_log(&command, &verdict);
 	print_verdict(&command, schedule, &verdict);
 	if (command.story && !verdict.error[0])
 		story_print(stdout, schedule, verdict.kind == GW_VERDICT_VIOLATED);
@@ -211,5 +285,7 @@ int cmd_replay(int argc, char **argv)
 		warnx("the steps could not be written");
 		return EXIT_USAGE;
 	}
+	if (!written)
+		return EXIT_USAGE;
 	return verdict_exit_code(verdict.kind);
 }

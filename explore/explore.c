@@ -562,6 +562,7 @@ static void show_step(void *arg, struct explored *x, unsigned int nth, struct ob
 		.kind = explored_kind_name((enum explored_kind)taken->kind),
 		.object = object,
 		.result = result,
+		.arg = taken->arg,
 		.site = taken->site,
 	};
 

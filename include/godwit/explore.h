@@ -225,6 +225,7 @@ struct gw_step {
 	const char *kind;   /* "lock", "read", ... */
 	const char *object; /* "mmap_lock#1"; "": none */
 	const char *result; /* "", or what came of it */
+	unsigned int arg;   /* by kind: bytes of a word, the bit, the value that is awaited */
 	const void *site;   /* address in the core */
 };
 
