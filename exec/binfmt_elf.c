@@ -260,7 +260,7 @@ static int finish_address_space(struct elf_load *load)
 			brk += PAGE_SIZE; /* never right behind the bss */
 		brk += exec_random_offset(bprm, BRK_RANDOM_RANGE);
 	}
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm->start_code = load->start_code + load->bias;
 	mm->end_code = load->end_code + load->bias;
 	mm->start_data = load->start_data + load->bias;
@@ -268,7 +268,7 @@ static int finish_address_space(struct elf_load *load)
 	mm->start_stack = bprm->p;
 	mm->start_brk = brk;
 	mm->brk = brk;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	bprm->exec->entry = tables.entry;
 	bprm->exec->sp = bprm->p;
 	return 0;

@@ -35,9 +35,9 @@ static void *mm_user(const struct mm *mm)
 
 static void mm_set_limits(struct mm *mm, const struct gw_limits *limits)
 {
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm->limits = *limits;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 }
 
 __export const struct gw_core SYNC_CORE_TABLE = {

@@ -126,9 +126,9 @@ static int insert_temporary_stack(struct mm *mm, struct vma *vma)
 	vma->pgoff = vma->start >> PAGE_SHIFT;
 	vma->flags = VM_STACK_FLAGS | VM_STACK_INCOMPLETE_SETUP;
 	vma->page_prot = vm_get_page_prot(vma->flags);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = vma_insert(mm, vma);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -254,9 +254,9 @@ static int write_arg_page(struct binprm *bprm, unsigned long addr, const char *f
 	int err = 0;
 
 	if (addr < bprm->vma->start) {
-		down_write(&mm->mmap_lock);
+		mmap_write_lock(mm);
 		err = expand_stack(mm, bprm->vma, addr);
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 	}
 	if (!err)
 		err = copy_to_user(mm, addr, from, len);
@@ -363,9 +363,9 @@ int setup_arg_pages(struct binprm *bprm, unsigned long stack_top, enum stack_exe
 		return bprm_fail(bprm, -ENOMEM, "the stack has no room below its top");
 	shift = vma->end - stack_top;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = place_stack(bprm, shift, stack_exec);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (err)
 		return bprm_fail(bprm, err, "the stack could not be set up");
 	return 0;
@@ -400,6 +400,7 @@ static int place_stack(struct binprm *bprm, unsigned long shift, enum stack_exec
 	 * Entries and geometry agree again, so the pages may move.  The mark has no part in
 	 * page_prot; rmap walkers read the flags without mmap_lock.
 	 */
+	vma_start_write(vma);
 	WRITE_ONCE(vma->flags, vma->flags & ~(unsigned long)VM_STACK_INCOMPLETE_SETUP);
 
 	size = min((uint64_t)(vma->end - vma->start + STACK_SLACK),
@@ -589,7 +590,7 @@ void setup_new_exec(struct binprm *bprm)
 		gap += pad;
 	gap = min(max(gap, in_proportion(bprm, MMAP_GAP_MIN)), mm->task_size / 6 * 5);
 	gap += exec_random_offset(bprm, MMAP_RANDOM_RANGE);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm->mmap_base = ALIGN_UP(mm->task_size - gap, PAGE_SIZE);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 }

@@ -132,13 +132,13 @@ static int extend_stack(struct mm *mm, unsigned long addr)
 	struct vma *vma;
 	int err = 0;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	vma = vma_find(mm, addr);
 	if (!vma)
 		err = -EFAULT;
 	else if (vma->start > addr)
 		err = (vma->flags & VM_GROWSDOWN) ? expand_stack(mm, vma, addr) : -EFAULT;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err ? -EFAULT : 0;
 }
 
@@ -182,11 +182,11 @@ static int put_vectors(struct binprm *bprm)
 		err = put_pointers(mm, bprm->envc, &at, &string);
 	if (err)
 		return err;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm->arg_end = arg_end;
 	mm->env_start = arg_end;
 	mm->env_end = string;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return copy_to_user(mm, at, exec->auxv, (size_t)exec->auxv_words * sizeof(uint64_t))
 		       ? -EFAULT
 		       : 0;

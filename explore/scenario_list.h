@@ -6,7 +6,9 @@
  */
 #pragma once
 
-#define RACES(X) X(race_2010_exec_tempstack_README, "2010-exec-tempstack")
+#define RACES(X)                                                                                   \
+	X(race_2010_exec_tempstack_README, "2010-exec-tempstack")                                  \
+	X(race_2023_fork_vmalock_README, "2023-fork-vmalock")
 
 #define SCENARIOS(X)                                                                               \
 	X(race_2010_exec_tempstack_race, "2010-exec-tempstack")                                    \
@@ -18,7 +20,8 @@
 	X(race_2010_exec_tempstack_vma_last, "2010-exec-tempstack-vma-last")                       \
 	X(race_2010_exec_tempstack_guess, "2010-exec-tempstack-guess")                             \
 	X(race_2010_exec_tempstack_guess_wrong, "2010-exec-tempstack-guess-wrong")                 \
-	X(race_2010_exec_tempstack_guess_cost, "2010-exec-tempstack-guess-cost")
+	X(race_2010_exec_tempstack_guess_cost, "2010-exec-tempstack-guess-cost")                   \
+	X(race_2023_fork_vmalock_race, "2023-fork-vmalock")
 
 #define X(symbol, name) extern const char symbol[], symbol##_end[];
 RACES(X)

@@ -101,14 +101,14 @@ unsigned long mm_brk(struct mm *mm, unsigned long brk)
 	unsigned long old_end, new_end;
 	bool populate;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
 	if (!change_brk(mm, brk))
 		mm->brk = brk;
 	brk = mm->brk;
 	new_end = ALIGN_UP(brk, PAGE_SIZE);
 	populate = new_end > old_end && (mm->def_flags & VM_LOCKED);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (populate)
 		mm_populate(mm, old_end, new_end);
 	return brk;

@@ -69,7 +69,7 @@ struct folio {
 	union {
 		struct {
 			struct spinlock lock; /* the table's split lock, LOCK_PAGE_TABLE */
-			int nr_entries;	      /* (P) entries that are not none */
+			int nr_entries;	      /* (P) entries that are not none; upper: page_table_lock */
 		} table;
 		struct kmem_slab *slab; /* (c) while PG_slab */
 		struct {		/* a frame that a guest may map */

@@ -16,15 +16,16 @@
  *	flush the parent's translations
  *	drop mmap_lock				the next store faults, and copies
  *
- * The flush must come before mmap_lock is dropped, or a fault could copy the page while a third
- * thread still stores into the old one; and it must come even if only migration entries were
+ * The flush must come before faults are let in, or one could copy the page while a third thread still
+ * stores into the old one.  So each VMA of the parent is locked before, and stays so until mmap_lock
+ * is dropped (Linux 2b4f3b4987b5, "fork: lock VMAs of the parent process when forking"); and it must come even if only migration entries were
  * changed, for a migration replaces entries first and flushes later.
  *
  * All that is known to be needed is allocated before the first entry is copied.  Only copies of
  * pinned pages are not; when there is no frame for one, the child is taken down again, and pages
  * that were shared for a moment are the parent's alone, though it will take a fault to notice.
  *
- * Locks: both mmap_locks for write, parent first; a child's table, then its parent's.
+ * Locks: both mmap_locks for write, parent first; the parent's VMAs; a child's table, then its parent's.
  * Linux: kernel/fork.c (dup_mm, dup_mmap), mm/memory.c (copy_page_range), as of 6.12.
  */
 #include "fork.h"
@@ -69,13 +70,13 @@ int dup_mm(struct mm *parent, struct mm **result)
 	err = mm_create(parent->machine, &none, &child);
 	if (err)
 		return err;
-	down_write(&parent->mmap_lock);
+	mmap_write_lock(parent);
 	/* Migration may have found the child already; nobody waits for a parent meanwhile. */
 	down_write_nested(&child->mmap_lock, LOCK_NEST_CHILD);
 	dup_layout(child, parent);
 	err = dup_mmap(child, parent);
-	up_write(&child->mmap_lock);
-	up_write(&parent->mmap_lock);
+	mmap_write_unlock(child);
+	mmap_write_unlock(parent);
 	if (err) {
 		mm_put(child);
 		return err;
@@ -165,6 +166,8 @@ static int dup_mmap(struct mm *child, struct mm *parent)
 	for_each_vma(parent, vma) {
 		int err;
 
+		if (guard(parent->machine, fork_lock_vmas))
+			vma_start_write(vma);
 		if (vma->flags & VM_DONTCOPY)
 			continue;
 		err = dup_vma(child, vma);
@@ -208,6 +211,7 @@ static int copy_page_range(struct mm *child, struct mm *parent)
 	atomic_add_return(&parent->write_protect_seq, 1);
 	for_each_vma(child, copy.new) {
 		copy.old = vma_find(parent, copy.new->start);
+		vma_assert_write_locked(copy.old);
 		if (vma_needs_copy(copy.old))
 			err = copy_vma_entries(&copy);
 		if (err)

@@ -207,15 +207,16 @@ static const char *field_at(const struct field *fields, size_t nr, size_t offset
 }
 
 static const struct field mm_fields[] = {
-	FIELD(mm, refcount),	      FIELD(mm, count),	    FIELD(mm, mmap_lock),
-	FIELD(mm, page_table_lock),   FIELD(mm, vmas),	    FIELD(mm, rss_anon),
-	FIELD(mm, rss_file),	      FIELD(mm, nr_tables), FIELD(mm, tlb_flush_batched),
-	FIELD(mm, write_protect_seq),
+	FIELD(mm, refcount),	      FIELD(mm, count),	      FIELD(mm, mmap_lock),
+	FIELD(mm, page_table_lock),   FIELD(mm, vmas),	      FIELD(mm, rss_anon),
+	FIELD(mm, rss_file),	      FIELD(mm, nr_tables),   FIELD(mm, tlb_flush_batched),
+	FIELD(mm, write_protect_seq), FIELD(mm, mm_lock_seq),
 };
 
 static const struct field vma_fields[] = {
 	FIELD(vma, start), FIELD(vma, end),	  FIELD(vma, pgoff),
 	FIELD(vma, flags), FIELD(vma, page_prot), FIELD(vma, anon_vma),
+	FIELD(vma, lock),  FIELD(vma, lock_seq),  FIELD(vma, detached),
 };
 
 static const struct field anon_vma_fields[] = {

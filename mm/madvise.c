@@ -118,9 +118,9 @@ static int madvise_locked(struct mm *mm, unsigned long start, unsigned long end,
 	int err;
 
 	if (kind == ADVICE_FLAGS) {
-		down_write(&mm->mmap_lock);
+		mmap_write_lock(mm);
 		err = for_each_part(mm, start, end, advise_flags, advice);
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 	} else {
 		down_read(&mm->mmap_lock);
 		err = for_each_part(mm, start, end, advise_pages, advice);

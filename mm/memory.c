@@ -179,14 +179,14 @@ static unsigned long change_pte_range(struct protection_change *change, unsigned
 }
 
 /*
- * One flush at the end: mmap_lock is held for write, so no fault can give out a page by rights that
+ * One flush at the end: the VMA is locked for write, so no fault can give out a page by rights that
  * still are in some TLB.
  */
 void change_protection(struct vma *vma, unsigned long start, unsigned long end)
 {
 	struct protection_change change = { .vma = vma, .machine = vma->mm->machine };
 
-	rwsem_assert_held_write(&vma->mm->mmap_lock);
+	vma_assert_write_locked(vma);
 	for (unsigned long addr = start; addr < end;)
 		addr = change_pte_range(&change, addr, end);
 	if (change.lost_more)

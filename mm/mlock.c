@@ -100,12 +100,12 @@ static int lock_range(struct mm *mm, unsigned long start, unsigned long len, uns
 {
 	int err = -ENOMEM;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	if (!can_do_mlock(mm))
 		err = -EPERM;
 	else if (limit_allows(mm, start, len))
 		err = do_lock_range(mm, start, len, locked);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err ? err : posix_errno(mm_populate_strictly(mm, start, start + len));
 }
 
@@ -127,9 +127,9 @@ int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len)
 {
 	int err;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_lock_range(mm, addr & PAGE_MASK, touched(addr, len), 0);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -164,14 +164,14 @@ int mm_mlockall(struct mm *mm, int flags)
 
 	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
 		return -EINVAL;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	if (!can_do_mlock(mm))
 		err = -EPERM;
 	else if ((flags & MCL_CURRENT) && mm->total_vm > mm->limits.memlock >> PAGE_SHIFT)
 		err = -ENOMEM;
 	else
 		apply_mlockall(mm, flags);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (!err && (flags & MCL_CURRENT))
 		mm_populate(mm, 0, mm->task_size);
 	return err;
@@ -179,8 +179,8 @@ int mm_mlockall(struct mm *mm, int flags)
 
 int mm_munlockall(struct mm *mm)
 {
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	apply_mlockall(mm, 0);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return 0;
 }

@@ -144,7 +144,7 @@ void exit_mmap(struct mm *mm)
 	struct mmu_gather tlb;
 	struct vma *vma, *next;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm->dying = true;
 	tlb_gather_mmu(&tlb, mm);
 	for_each_vma(mm, vma)
@@ -160,7 +160,7 @@ void exit_mmap(struct mm *mm)
 	tlb_finish_mmu(&tlb);
 	vma_tree_clear(&mm->vmas);
 	vma_tree_fini(&mm->vmas);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	ASSERT_MSG(mm->map_count == 0, "map_count %d", mm->map_count);
 	ASSERT_MSG(mm->total_vm == 0, "total_vm %lu", mm->total_vm);
 	ASSERT_MSG(mm->locked_vm == 0, "locked_vm %lu", mm->locked_vm);

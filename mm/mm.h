@@ -31,6 +31,7 @@ struct mm {
 	bool dying;		  /* set by exit_mmap() under mmap_lock for write */
 
 	struct rwsem mmap_lock;	  /* serialises changes of VMAs; not page-table entries */
+	unsigned int mm_lock_seq; /* (m) write to change: VMAs with this number are locked; vma_lock.c */
 	struct spinlock page_table_lock; /* LOCK_MM_TABLES: making upper tables, vma->anon_vma */
 	unsigned long pgd_pfn;	  /* (c) */
 	struct vma_tree vmas;	  /* (m) */
@@ -56,6 +57,34 @@ struct mm {
 	unsigned long arg_start, arg_end, env_start, env_end;	  /* (m) */
 	struct gw_limits limits;  /* (m) */
 };
+
+/*
+ * mmap_lock for write and for read.  Whoever gives up writing unlocks the VMAs that it has locked in
+ * the same step: never up_write() alone.  Linux: include/linux/mmap_lock.h.
+ */
+static inline void mmap_write_lock(struct mm *mm)
+{
+	down_write(&mm->mmap_lock);
+}
+
+/* Faults that see the new number see all that was changed under the old one. */
+static inline void vma_end_write_all(struct mm *mm)
+{
+	rwsem_assert_held_write(&mm->mmap_lock);
+	smp_store_release(&mm->mm_lock_seq, mm->mm_lock_seq + 1);
+}
+
+static inline void mmap_write_unlock(struct mm *mm)
+{
+	vma_end_write_all(mm);
+	up_write(&mm->mmap_lock);
+}
+
+static inline void mmap_write_downgrade(struct mm *mm)
+{
+	vma_end_write_all(mm);
+	downgrade_write(&mm->mmap_lock);
+}
 
 int mm_create(struct machine *machine, const struct gw_limits *limits, struct mm **mm) __must_check;
 void mm_get(struct mm *mm);

@@ -85,10 +85,10 @@ long mm_mmap(struct mm *mm, const struct gw_mmap *args)
 	err = mmap_check(&request);
 	if (err)
 		return err;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_mmap(&request);
 	vm_commit_release(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (err)
 		return err;
 	if ((request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||

@@ -139,7 +139,7 @@ static int move_step(struct vma *vma, const struct move_step *step, enum move_rm
 	if (step->len == PMD_SIZE) {
 		bool moved;
 
-		if (pmd_alloc(step->mm, step->new))
+		if (pmd_alloc_stocked(step->mm, step->new))
 			return -ENOMEM;
 		take_rmap_locks(vma);
 		moved = pmd_move(step->mm, step->old, step->new);
@@ -147,7 +147,7 @@ static int move_step(struct vma *vma, const struct move_step *step, enum move_rm
 		if (moved)
 			return 0;
 	}
-	if (pte_alloc(step->mm, step->new))
+	if (pte_alloc_stocked(step->mm, step->new))
 		return -ENOMEM;
 	if (rmap_locks == MOVE_WITH_RMAP_LOCKS)
 		take_rmap_locks(vma);

@@ -136,8 +136,8 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, int prot)
 		return -ENOMEM;
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_mprotect(mm, addr, end, prot, grows);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }

@@ -68,11 +68,11 @@ long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigne
 
 	if (err)
 		return err;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_mremap(&remap);
 	stock_drain(mm->machine, &mm->stock);
 	vm_commit_release(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (err)
 		return err;
 	end = remap.new_addr + remap.new_len;
@@ -337,6 +337,7 @@ static int remap_move(struct remap *remap)
 
 	clear_ways(remap);
 	split_off_locked(remap);
+	vma_start_write(remap->vma); /* what it maps goes elsewhere */
 	copy = (struct vma_copy){
 		.vma = remap->vma,
 		.source = remap->addr,

@@ -10,7 +10,7 @@
  * Everything that can fail, a VMA for the upper part when a hole is cut and the nodes of the tree, is
  * reserved before the first step.  Linux splits first and lets a failed munmap() leave the split.
  *
- * Locks: mmap_lock for write.  It is not downgraded for the zapping: a neighbouring stack could grow
+ * Locks: mmap_lock for write and each VMA's.  It is not downgraded for the zapping: a neighbouring stack could grow
  * into the range (Linux 246c320a8cfe, "mm/mmap.c: close race between munmap() and
  * expand_upwards()/downwards()").
  * Linux: mm/vma.c (do_vmi_align_munmap, unmap_region).
@@ -88,6 +88,7 @@ static struct vma *munmap_collect(const struct vma_munmap *munmap)
 	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end) {
 		if (vma->start < munmap->start || vma->end > munmap->end)
 			continue;
+		vma_mark_detached(vma);
 		vma->next_removed = removed;
 		removed = vma;
 	}
@@ -163,10 +164,24 @@ static void report_munmap(const struct vma_munmap *munmap)
 	machine_event(munmap->mm->machine, &event);
 }
 
+/* Before the first entry goes: a fault behind the zapping would leave one for ever. */
+static void munmap_lock_vmas(const struct vma_munmap *munmap)
+{
+	struct vma *vma;
+
+	for_each_vma_range(munmap->mm, vma, munmap->start, munmap->end)
+		vma_start_write(vma);
+	if (munmap->tail)
+		vma_start_write(munmap->tail);
+	if (munmap->insert)
+		vma_start_write(munmap->insert);
+}
+
 void do_munmap_reserved(struct vma_munmap *munmap)
 {
 	struct mmu_gather tlb;
 
+	munmap_lock_vmas(munmap);
 	if (!munmap->first) {
 		vma_munmap_commit(
 			munmap); /* nothing is mapped: what takes the place, if anything */
@@ -204,8 +219,8 @@ int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
 {
 	int err;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_munmap(mm, addr, len);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }

@@ -165,15 +165,15 @@ static struct folio *table_make(struct machine *machine)
 	return table;
 }
 
-/* The stock is not empty only while mmap_lock is held for write, by us. */
-static struct folio *table_alloc(struct mm *mm)
+/* From @stock if it has one; NULL: whoever does not hold mmap_lock for write has none. */
+static struct folio *table_alloc(struct mm *mm, struct stock *stock)
 {
 	struct folio *table;
 
-	if (list_empty(&mm->stock.tables)) {
+	if (!stock || list_empty(&stock->tables)) {
 		table = table_make(mm->machine);
 	} else {
-		table = list_first_entry(&mm->stock.tables, struct folio, lru);
+		table = list_first_entry(&stock->tables, struct folio, lru);
 		list_del(&table->lru);
 	}
 	if (table)
@@ -223,9 +223,9 @@ void table_stock_drain(struct machine *machine, struct stock *stock)
 }
 
 /* Put a new table below @upperp unless somebody was faster.  => -ENOMEM */
-static int table_install(struct mm *mm, pte_t *upperp)
+static int table_install(struct mm *mm, pte_t *upperp, struct stock *stock)
 {
-	struct folio *table = table_alloc(mm);
+	struct folio *table = table_alloc(mm, stock);
 	pte_t upper;
 
 	if (!table)
@@ -247,14 +247,14 @@ static int table_install(struct mm *mm, pte_t *upperp)
 }
 
 /* The tables for @addr from the top down to those that entries for 1 << @lowest bytes name. */
-static int tables_alloc(struct mm *mm, unsigned long addr, int lowest)
+static int tables_alloc(struct mm *mm, unsigned long addr, int lowest, struct stock *stock)
 {
 	pte_t *table = pgd_entries(mm);
 
 	for (int shift = PGDIR_SHIFT; shift >= lowest; shift -= 9) {
 		pte_t *upperp = &table[table_index(addr, shift)];
 
-		if (pte_none(ptep_get_lockless(upperp)) && table_install(mm, upperp))
+		if (pte_none(ptep_get_lockless(upperp)) && table_install(mm, upperp, stock))
 			return -ENOMEM;
 		table = table_entries(mm->machine, ptep_get_lockless(upperp));
 	}
@@ -263,12 +263,19 @@ static int tables_alloc(struct mm *mm, unsigned long addr, int lowest)
 
 int pte_alloc(struct mm *mm, unsigned long addr)
 {
-	return tables_alloc(mm, addr, PMD_SHIFT);
+	return tables_alloc(mm, addr, PMD_SHIFT, NULL);
 }
 
-int pmd_alloc(struct mm *mm, unsigned long addr)
+int pte_alloc_stocked(struct mm *mm, unsigned long addr)
 {
-	return tables_alloc(mm, addr, PUD_SHIFT);
+	rwsem_assert_held_write(&mm->mmap_lock);
+	return tables_alloc(mm, addr, PMD_SHIFT, &mm->stock);
+}
+
+int pmd_alloc_stocked(struct mm *mm, unsigned long addr)
+{
+	rwsem_assert_held_write(&mm->mmap_lock);
+	return tables_alloc(mm, addr, PUD_SHIFT, &mm->stock);
 }
 
 /*
@@ -288,11 +295,14 @@ bool pmd_move(struct mm *mm, unsigned long old, unsigned long new)
 		return false;
 	pmd = ptep_get(oldp);
 	table = core_folio(machine, table_entries(machine, pmd));
+	/* The places are ours alone; faults elsewhere add to the tables that they are in. */
+	spin_lock(&mm->page_table_lock);
+	core_folio(machine, oldp)->table.nr_entries--;
+	core_folio(machine, newp)->table.nr_entries++;
+	spin_unlock(&mm->page_table_lock);
 	spin_lock(&table->table.lock);
 	flush_tlb_batched_pending(mm, old, old + PMD_SIZE);
-	core_folio(machine, oldp)->table.nr_entries--;
 	WRITE_ONCE(oldp->v, 0);
-	core_folio(machine, newp)->table.nr_entries++;
 	smp_store_release(&newp->v, pmd.v); /* as table_install() */
 	flush_tlb_range(mm, old, old + PMD_SIZE, GW_TLB_UNMAP);
 	spin_unlock(&table->table.lock);
@@ -301,7 +311,7 @@ bool pmd_move(struct mm *mm, unsigned long old, unsigned long new)
 
 int pgd_alloc(struct mm *mm)
 {
-	struct folio *table = table_alloc(mm);
+	struct folio *table = table_alloc(mm, NULL);
 
 	if (!table)
 		return -ENOMEM;
@@ -336,14 +346,38 @@ static void free_child(struct free_range *range, struct folio *parent, pte_t *up
 
 	ASSERT_MSG(child->table.nr_entries == 0, "freeing a page table with %d entries in use",
 		   child->table.nr_entries);
+	spin_lock(&range->tlb->mm->page_table_lock);
 	parent->table.nr_entries--;
 	WRITE_ONCE(upperp->v, 0);
+	spin_unlock(&range->tlb->mm->page_table_lock);
 	tlb_remove_table(range->tlb, child);
+}
+
+static int nr_children(struct mm *mm, pte_t *entries)
+{
+	int nr;
+
+	spin_lock(&mm->page_table_lock);
+	nr = core_folio(mm->machine, entries)->table.nr_entries;
+	spin_unlock(&mm->page_table_lock);
+	return nr;
+}
+
+/* The first entry of [@at, @end] that names a table, or @end + 1. */
+static unsigned long next_child(struct mm *mm, const pte_t *entries, unsigned long at,
+				unsigned long end)
+{
+	spin_lock(&mm->page_table_lock);
+	while (at <= end && pte_none(ptep_get(&entries[at])))
+		at++;
+	spin_unlock(&mm->page_table_lock);
+	return at;
 }
 
 /*
  * Free what can go below @entries, a table whose entries map 1 << @shift bytes each from @base.  None
- * is added meanwhile: that takes mmap_lock.
+ * of that is added meanwhile, since the VMAs of the range are locked; but what stays may be, as
+ * faults in its neighbours go on, so it does not count towards what is @left.
  */
 static void free_level(struct free_range *range, pte_t *entries, int shift, unsigned long base)
 {
@@ -351,18 +385,18 @@ static void free_level(struct free_range *range, pte_t *entries, int shift, unsi
 	unsigned long span = 1ul << shift, top = base + PTRS_PER_TABLE * span - 1;
 	unsigned long at = (max(range->start, base) - base) >> shift;
 	unsigned long end = (min(range->end - 1, top) - base) >> shift;
-	int left = core_folio(machine, entries)->table.nr_entries;
+	struct mm *mm = range->tlb->mm;
+	int left = nr_children(mm, entries);
 
-	for (; at <= end && left; at++) {
+	for (; left && (at = next_child(mm, entries, at, end)) <= end; at++) {
 		unsigned long first = base + at * span, last = first + span - 1;
 
-		if (pte_none(entries[at]))
-			continue;
-		left--;
 		if (shift > PMD_SHIFT)
 			free_level(range, table_entries(machine, entries[at]), shift - 9, first);
-		if (first >= range->floor && last <= range->ceiling)
-			free_child(range, core_folio(machine, entries), &entries[at]);
+		if (first < range->floor || last > range->ceiling)
+			continue;
+		free_child(range, core_folio(machine, entries), &entries[at]);
+		left--;
 	}
 }
 

@@ -251,8 +251,12 @@ unsigned long next_page_table(struct mm *mm, unsigned long addr, unsigned long e
 int table_stock(struct mm *mm, int nr) __must_check;
 void table_stock_drain(struct machine *machine, struct stock *stock);
 
-/* Make the tables for @addr exist.  => -ENOMEM; mmap_lock held, no spinlock held */
+/*
+ * Make the tables for @addr exist.  => -ENOMEM; mmap_lock or the lock of the VMA held, no spinlock held
+ */
 int pte_alloc(struct mm *mm, unsigned long addr) __must_check;
+/* The same from the stock, if there is one; mmap_lock held for write. */
+int pte_alloc_stocked(struct mm *mm, unsigned long addr) __must_check;
 
 /*
  * Hang the table of PTEs for @old below the place for @new instead; both are PMD aligned.  Old
@@ -261,8 +265,8 @@ int pte_alloc(struct mm *mm, unsigned long addr) __must_check;
  * => mmap_lock and the rmap locks of all that the table maps held for write
  */
 bool pmd_move(struct mm *mm, unsigned long old, unsigned long new) __must_check;
-/* Make what is above the table of PTEs for @addr exist.  => -ENOMEM; as pte_alloc() */
-int pmd_alloc(struct mm *mm, unsigned long addr) __must_check;
+/* Make what is above the table of PTEs for @addr exist.  => -ENOMEM; as pte_alloc_stocked() */
+int pmd_alloc_stocked(struct mm *mm, unsigned long addr) __must_check;
 
 /* Give back the empty tables of [@start, @end); @floor and @ceiling as in Linux's free_pgtables:
  * tables that also serve addresses outside [floor, ceiling) stay.  0 as ceiling means the top.

@@ -32,7 +32,7 @@ static bool is_in(struct mm *mm, unsigned long addr, enum gw_access access)
 static int populate_page(struct mm *mm, unsigned long addr, enum gw_access access)
 {
 	while (!is_in(mm, addr, access)) {
-		enum gw_fault fault = mm_fault(mm, addr, access);
+		enum gw_fault fault = mm_fault_flags(mm, addr, access, 0);
 
 		if (fault != GW_FAULT_DONE)
 			return vm_fault_to_errno(fault);

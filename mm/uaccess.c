@@ -37,7 +37,7 @@ static struct folio *user_folio_lock(struct mm *mm, unsigned long addr, enum gw_
 		}
 		if (ptep)
 			pte_unmap_unlock(*ptl);
-		if (mm_fault(mm, addr, access) != GW_FAULT_DONE)
+		if (mm_fault_flags(mm, addr, access, 0) != GW_FAULT_DONE)
 			return NULL;
 	}
 }

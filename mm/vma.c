@@ -67,7 +67,12 @@ struct vma *vma_alloc(struct mm *mm)
 
 	if (!vma)
 		return NULL;
-	*vma = (struct vma){ .mm = mm, .machine = mm->machine };
+	*vma = (struct vma){
+		.mm = mm,
+		.machine = mm->machine,
+		.lock_seq = ~0u,
+	};
+	rwsem_init(&vma->lock, LOCK_VMA);
 	list_init(&vma->anon_vma_chain);
 	return vma;
 }
@@ -149,9 +154,10 @@ void vma_discard_part(struct vma *part)
 	vma_free(part);
 }
 
-/* => all users of entries are excluded by mmap_lock; rmap walkers read both without it */
+/* => all users of entries are excluded; rmap walkers read both without a lock */
 static void vma_set_flags(struct vma *vma, unsigned long flags)
 {
+	vma_assert_write_locked(vma);
 	WRITE_ONCE(vma->flags, flags);
 	WRITE_ONCE(vma->page_prot.v, vm_get_page_prot(flags).v);
 }
@@ -167,9 +173,11 @@ int vma_insert(struct mm *mm, struct vma *vma)
 		return -ENOMEM;
 	vma_update_insert(&update, vma);
 	err = vma_update_reserve(&update);
-	if (!err)
-		vma_update_commit(&update);
-	return err;
+	if (err)
+		return err;
+	vma_start_write(vma); /* it may be changed once more after faults can find it */
+	vma_update_commit(&update);
+	return 0;
 }
 
 static int vma_set_bounds(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
@@ -190,6 +198,7 @@ int vma_expand(struct mm *mm, struct vma *vma, unsigned long start, unsigned lon
 	       unsigned long pgoff)
 {
 	ASSERT(start <= vma->start && end >= vma->end);
+	vma_start_write(vma);
 	return vma_set_bounds(mm, vma, start, end, pgoff);
 }
 
@@ -197,6 +206,7 @@ int vma_shrink(struct mm *mm, struct vma *vma, unsigned long start, unsigned lon
 	       unsigned long pgoff)
 {
 	ASSERT(start >= vma->start && end <= vma->end);
+	vma_start_write(vma);
 	return vma_set_bounds(mm, vma, start, end, pgoff);
 }
 
@@ -221,6 +231,8 @@ int vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 		vma_discard_part(upper);
 		return err;
 	}
+	vma_start_write(vma);
+	vma_start_write(upper);
 	vma_update_commit(&update);
 	return 0;
 }
@@ -249,6 +261,14 @@ int vma_modify_flags(struct mm *mm, struct vma *vma, unsigned long start, unsign
 	if (err || *result)
 		return err;
 	return vma_split_around(vma, start, end, flags, result);
+}
+
+/* @update has inserts. */
+static void commit_split(struct vma_update *update)
+{
+	for (int i = 0; i < update->nr_inserts; i++)
+		vma_start_write(update->inserts[i]);
+	vma_update_commit(update);
 }
 
 /*
@@ -280,8 +300,10 @@ static int vma_split_around(struct vma *vma, unsigned long start, unsigned long 
 		vma_update_cut(&update, vma, vma->start, start > vma->start ? start : end);
 		if (vma_update_reserve(&update))
 			goto out_above;
-		vma_update_commit(&update);
 	}
+	vma_start_write(vma);
+	if (nr_new)
+		commit_split(&update);
 	vm_stat_account(vma->mm, range->flags, -(long)vma_pages(range));
 	vma_set_flags(range, flags);
 	vm_stat_account(vma->mm, flags, vma_pages(range));
@@ -340,7 +362,9 @@ static bool stack_gap_is_kept(struct mm *mm, const struct vma *vma, unsigned lon
 
 /*
  * Growing needs mmap_lock for write, as any change of bounds: under the lock for read it has been
- * the source of trouble for 15 years.  Linux: expand_downwards(), lock_mm_and_find_vma().
+ * the source of trouble for 15 years.  And it needs the VMA's lock, or a fault higher up would find
+ * page offsets by a start and an offset that do not belong together (Linux c137381f71ae, "mm: lock a
+ * vma before stack expansion").  Linux: expand_downwards(), lock_mm_and_find_vma().
  */
 int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 {
@@ -361,6 +385,8 @@ int expand_stack(struct mm *mm, struct vma *vma, unsigned long addr)
 		return -ENOMEM;
 	if (!stack_may_grow(mm, vma, start))
 		return -ENOMEM;
+	if (guard(mm->machine, stack_lock_vma))
+		vma_start_write(vma);
 	err = vma_set_bounds(mm, vma, start, vma->end,
 			     vma->pgoff - ((vma->start - start) >> PAGE_SHIFT));
 	vm_commit_release(mm);

@@ -56,16 +56,21 @@ enum vma_flags {
  * (m) mm->mmap_lock for write to write, for read to read
  * (r) the rmap locks as well, to write: walkers may be looking
  * (t) mm->page_table_lock as well, to set from NULL; cleared at removal
+ * (l) the VMA's own lock for write as well, to write, once it is in the tree; for read it is as good
+ *     as mmap_lock for read
  */
 struct vma {
 	struct mm *mm;		/* (c) */
-	unsigned long start;	/* (m,r) inclusive, page aligned */
-	unsigned long end;	/* (m,r) exclusive */
-	unsigned long pgoff;	/* (m,r) of start in the object, in pages; anonymous: start >> 12 at birth */
-	unsigned long flags;	/* (m) enum vma_flags; read without the lock by rmap walkers */
-	pgprot_t page_prot;	/* (m) follows flags */
+	unsigned long start;	/* (m,l,r) inclusive, page aligned */
+	unsigned long end;	/* (m,l,r) exclusive */
+	unsigned long pgoff;	/* (m,l,r) of start in the object, in pages; anonymous: start >> 12 at birth */
+	unsigned long flags;	/* (m,l) enum vma_flags; read without the lock by rmap walkers */
+	pgprot_t page_prot;	/* (m,l) follows flags */
+	struct rwsem lock;	/* faults hold it for read; see vma_lock.c */
+	unsigned int lock_seq;	/* lock or mmap_lock, for write both; mm->mm_lock_seq: locked for write */
+	bool detached;		/* (m,l) it is in the tree no more */
 	struct mapping *mapping; /* (c) a reference, or NULL: anonymous */
-	struct anon_vma *anon_vma;	   /* (m,t) */
+	struct anon_vma *anon_vma;	   /* (m,t); (m,l) once it is set */
 	struct list_head anon_vma_chain;   /* (m,t) anon_vma_chain.same_vma */
 	struct interval_node i_mmap_node;  /* mapping->i_mmap_lock */
 	struct machine *machine; /* (c) for the RCU callback: mm may be gone by then */
@@ -125,6 +130,24 @@ struct vma *vma_intersection(struct mm *mm, unsigned long start, unsigned long e
 
 /* vma->start less the guard gap that a growing stack keeps below itself. */
 unsigned long vma_start_gap(const struct vma *vma);
+
+/* ---- The lock of one VMA; vma_lock.c ------------------------------------------------------------ */
+
+/*
+ * The VMA that contains @addr, locked for read; unlock with vma_end_read().  No lock is waited for.
+ * => NULL: there is none, or it is being changed: take mmap_lock and look there
+ */
+struct vma *lock_vma_under_rcu(struct mm *mm, unsigned long addr);
+void vma_end_read(struct vma *vma);
+
+/*
+ * Wait for the faults in @vma and keep others out until mmap_lock, which is held for write, is given
+ * up or downgraded.
+ */
+void vma_start_write(struct vma *vma);
+void vma_assert_write_locked(const struct vma *vma);
+/* @vma is being taken out of the tree. */
+void vma_mark_detached(struct vma *vma);
 
 /* ---- Changing; mmap_lock held for write --------------------------------------------------------- */
 

@@ -112,6 +112,20 @@ static int merge_take_anon_vma(const struct vma_merge *merge)
 	return err;
 }
 
+/*
+ * Before the target is given an anon_vma: a fault inside it would use that for a page which walks do
+ * not find, as they do not find the VMA yet, and perhaps never will.
+ */
+static void merge_lock_vmas(const struct vma_merge *merge)
+{
+	if (guard(merge->mm->machine, merge_lock_vma))
+		vma_start_write(merge_target(merge));
+	if (merge->middle)
+		vma_start_write(merge->middle);
+	if (merge->left && merge->right)
+		vma_start_write(merge->right);
+}
+
 int vma_merge(struct vma_merge *merge, struct vma **merged)
 {
 	struct vma_update update = { .mm = merge->mm };
@@ -125,6 +139,7 @@ int vma_merge(struct vma_merge *merge, struct vma **merged)
 	err = vma_update_reserve(&update);
 	if (err)
 		return err;
+	merge_lock_vmas(merge);
 	err = merge_take_anon_vma(merge);
 	if (err) {
 		vma_update_cancel(&update);

@@ -9,7 +9,7 @@
  * since a walk computes a page's address from start and pgoff together (Linux 012f18004da3, "mm:
  * always lock the root (oldest) anon_vma").
  *
- * Locks: mmap_lock for write, i_mmap_lock, the anon_vma root's lock.
+ * Locks: mmap_lock for write, the VMAs' own, which the caller has taken, i_mmap_lock, the anon_vma root's lock.
  * Linux: mm/vma.c (vma_prepare, vma_complete), as of 6.12.
  */
 #include "vma_update.h"
@@ -153,13 +153,16 @@ void vma_update_apply(struct vma_update *update)
 		struct vma *vma = move->vma;
 		long old_pages = vma_pages(vma);
 
+		vma_assert_write_locked(vma);
 		vma->start = move->start;
 		vma->end = move->end;
 		vma->pgoff = move->pgoff;
 		vm_stat_account(mm, vma->flags, (long)vma_pages(vma) - old_pages);
 	}
-	for (int i = 0; i < update->nr_inserts; i++)
+	for (int i = 0; i < update->nr_inserts; i++) {
+		vma_assert_write_locked(update->inserts[i]);
 		vm_stat_account(mm, update->inserts[i]->flags, vma_pages(update->inserts[i]));
+	}
 	update_enter_rmap(update, mapping, anon_vma);
 }
 
@@ -167,6 +170,8 @@ void vma_update_commit(struct vma_update *update)
 {
 	struct mm *mm = update->mm;
 
+	for (int i = 0; i < update->nr_removes; i++)
+		vma_mark_detached(update->removes[i]);
 	vma_update_apply(update);
 	vma_tree_commit(&mm->vmas, &update->tree);
 	mm->map_count = mm->vmas.count;

@@ -3,7 +3,7 @@
  * vma_update.h - one change of bounds: which VMAs move, which are new, which go
  *
  * For vma.c, vma_merge.c and munmap.c.  Fill in, reserve, and then either commit or cancel, all
- * under mmap_lock for write.
+ * under mmap_lock for write; lock each VMA in it, vma_start_write(), before it is committed.
  *
  * Linux: struct vma_prepare, vma_prepare(), vma_complete(), mm/vma.c.
  */

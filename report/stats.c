@@ -29,6 +29,9 @@ static const char *counter_unit(enum gw_counter counter)
 	case GW_COUNTER_fault_unshare:
 	case GW_COUNTER_fault_stack:
 	case GW_COUNTER_fault_spurious:
+	case GW_COUNTER_vma_lock_success:
+	case GW_COUNTER_vma_lock_abort:
+	case GW_COUNTER_vma_lock_retry:
 		return "faults";
 	case GW_COUNTER_migration_wait:
 		return "waits";
@@ -42,6 +45,7 @@ static const char *counter_unit(enum gw_counter counter)
 	case GW_COUNTER_migrate_retry:
 		return "passes";
 	case GW_COUNTER_migrate_skip_tmp_stack:
+	case GW_COUNTER_vma_lock_miss:
 		return "mappings";
 	case GW_COUNTER_pgalloc:
 	case GW_COUNTER_pgfree:

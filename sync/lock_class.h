@@ -17,7 +17,7 @@
 
 enum lock_class {
 	LOCK_MMAP,	  /* mm->mmap_lock */
-	LOCK_VMA,	  /* of one VMA: faults do not start there yet */
+	LOCK_VMA,	  /* vma->lock: a fault begins there, by trylock; vma_lock.c */
 	LOCK_INVALIDATE,  /* of a mapping against truncation: not there yet */
 	LOCK_FOLIO,	  /* the folio lock, PG_locked */
 	LOCK_I_MMAP,	  /* mapping->i_mmap_lock */

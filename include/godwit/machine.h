@@ -33,6 +33,10 @@ extern "C" {
 	X(nr_foll_pin_released)	/* pins dropped */                                                 \
 	X(fault_stack)		/* stack growth */                                                 \
 	X(fault_spurious)	/* another fault had done the work */                              \
+	X(vma_lock_success)	/* faults that needed no lock but their VMA's */                    \
+	X(vma_lock_abort)	/* faults that could not have their VMA's */                        \
+	X(vma_lock_retry)	/* faults that had it, and needed mmap_lock */                      \
+	X(vma_lock_miss)	/* VMAs that were gone when they were locked */                     \
 	X(migration_wait)	/* waits on a migration entry */                                   \
 	X(pgmigrate_success)	/* pages moved */                                                  \
 	X(pgmigrate_fail)	/* pages given up */                                               \
@@ -77,7 +81,13 @@ enum gw_counter {
 	X(gup_fast_recheck, "gup-fast-recheck", NULL,                                              \
 	  "the entry is read again after the reference has been taken without a lock")             \
 	X(gup_fast_fork, "gup-fast-fork", "57efa1fe5957",                                          \
-	  "a pin that was taken without a lock while fork was sharing pages is undone")
+	  "a pin that was taken without a lock while fork was sharing pages is undone")            \
+	X(fork_lock_vmas, "fork-lock-vmas", "2b4f3b4987b5",                                        \
+	  "no fault runs in the parent between the sharing of pages and the flush")                \
+	X(stack_lock_vma, "stack-lock-vma", "c137381f71ae",                                        \
+	  "no fault looks at a stack while its start and its offset change")                       \
+	X(merge_lock_vma, "merge-lock-vma", NULL,                                                  \
+	  "no fault uses an anon_vma that a merge has given a VMA before walks find it there")
 
 enum gw_guard {
 #define X(id, name, commit, reason) GW_GUARD_##id,

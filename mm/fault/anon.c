@@ -32,12 +32,14 @@ static enum fault_step map_zero_page(struct vm_fault *fault)
 enum fault_step do_anonymous_page(struct vm_fault *fault)
 {
 	struct machine *machine = fault->mm->machine;
+	enum fault_step step;
 	struct folio *folio;
 
 	if (fault->access != GW_WRITE)
 		return map_zero_page(fault);
-	if (anon_vma_prepare(fault->vma))
-		return FAULT_STEP_OOM;
+	step = vmf_anon_prepare(fault);
+	if (step != FAULT_STEP_DONE)
+		return step;
 	folio = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
 	if (!folio)
 		return FAULT_STEP_OOM;

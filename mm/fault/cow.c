@@ -91,10 +91,11 @@ static void reuse_page(struct vm_fault *fault, pte_t *ptep)
 static enum fault_step copy_page(struct vm_fault *fault, struct folio *old)
 {
 	struct machine *machine = fault->mm->machine;
+	enum fault_step step = vmf_anon_prepare(fault);
 	struct folio *new;
 
-	if (anon_vma_prepare(fault->vma))
-		return FAULT_STEP_OOM;
+	if (step != FAULT_STEP_DONE)
+		return step;
 	new = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
 	if (!new)
 		return FAULT_STEP_OOM;

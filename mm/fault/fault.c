@@ -6,7 +6,7 @@
  * a lock on them, takes the table lock, and goes on only if the entry is still what it was.  If it
  * is not, another fault or a migration was faster; the processor tries again and may fault again.
  *
- * Locks: mmap_lock for read; for write while a stack grows.
+ * Locks: the VMA's for read (vma_lock.c), or mmap_lock for read; for write while a stack grows.
  * Linux: arch/x86/mm/fault.c (do_user_addr_fault), mm/memory.c (handle_pte_fault).
  */
 #include "fault.h"
@@ -15,6 +15,8 @@
 #include "mm.h"
 #include "tlb.h"
 
+static bool fault_under_vma_lock(struct vm_fault *fault, enum gw_fault *result);
+static enum gw_fault fault_under_mmap_lock(struct vm_fault *fault);
 static enum gw_fault find_vma_for_fault(struct vm_fault *fault);
 static bool access_allowed(const struct vm_fault *fault);
 static enum gw_fault fault_result(enum fault_step step);
@@ -22,7 +24,7 @@ static void report_fault(const struct vm_fault *fault, enum gw_fault result);
 
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access)
 {
-	return mm_fault_flags(mm, addr, access, 0);
+	return mm_fault_flags(mm, addr, access, FAULT_USER);
 }
 
 enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
@@ -31,24 +33,60 @@ enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access a
 	struct vm_fault fault = {
 		.mm = mm, .addr = addr & PAGE_MASK, .access = access, .flags = flags
 	};
-	enum fault_step step = FAULT_STEP_DONE;
 	enum gw_fault result;
 
-	down_read(&mm->mmap_lock);
-	result = find_vma_for_fault(&fault);
-	if (result == GW_FAULT_DONE && !access_allowed(&fault))
-		result = GW_FAULT_ACCERR;
-	if (result == GW_FAULT_DONE) {
-		step = handle_mm_fault(&fault);
-		result = fault_result(step);
-	}
-	if (step != FAULT_STEP_WAITED)
-		up_read(&mm->mmap_lock);
+	if (!(flags & FAULT_USER) || !fault_under_vma_lock(&fault, &result))
+		result = fault_under_mmap_lock(&fault);
 
 	count_event(mm->machine, pgfault);
 	if (fault.major)
 		count_event(mm->machine, pgmajfault);
 	report_fault(&fault, result);
+	return result;
+}
+
+/* => false: it takes mmap_lock */
+static bool fault_under_vma_lock(struct vm_fault *fault, enum gw_fault *result)
+{
+	struct machine *machine = fault->mm->machine;
+	enum fault_step step = FAULT_STEP_DONE;
+
+	fault->vma = lock_vma_under_rcu(fault->mm, fault->addr);
+	if (!fault->vma)
+		return false;
+	fault->vma_locked = true;
+	*result = GW_FAULT_ACCERR;
+	if (access_allowed(fault)) {
+		step = handle_mm_fault(fault);
+		*result = fault_result(step);
+	}
+	if (step != FAULT_STEP_WAITED)
+		vma_end_read(fault->vma);
+	fault->vma_locked = false;
+	if (step == FAULT_STEP_RETRY) {
+		count_event(machine, vma_lock_retry);
+		return false;
+	}
+	count_event(machine, vma_lock_success);
+	return true;
+}
+
+static enum gw_fault fault_under_mmap_lock(struct vm_fault *fault)
+{
+	enum fault_step step = FAULT_STEP_DONE;
+	struct mm *mm = fault->mm;
+	enum gw_fault result;
+
+	down_read(&mm->mmap_lock);
+	result = find_vma_for_fault(fault);
+	if (result == GW_FAULT_DONE && !access_allowed(fault))
+		result = GW_FAULT_ACCERR;
+	if (result == GW_FAULT_DONE) {
+		step = handle_mm_fault(fault);
+		result = fault_result(step);
+	}
+	if (step != FAULT_STEP_WAITED)
+		up_read(&mm->mmap_lock);
 	return result;
 }
 
@@ -62,13 +100,13 @@ static enum gw_fault grow_stack(struct vm_fault *fault)
 	bool grown = false;
 
 	up_read(&mm->mmap_lock);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	vma = vma_find(mm, fault->addr);
 	if (vma && vma->start > fault->addr && (vma->flags & VM_GROWSDOWN))
 		grown = expand_stack(mm, vma, fault->addr) == 0;
 	if (grown)
 		count_event(mm->machine, fault_stack);
-	downgrade_write(&mm->mmap_lock);
+	mmap_write_downgrade(mm);
 	fault->vma = vma_lookup(mm, fault->addr);
 	return fault->vma ? GW_FAULT_DONE : GW_FAULT_MAPERR;
 }
@@ -141,6 +179,23 @@ static enum fault_step do_spurious_fault(struct vm_fault *fault)
 	return FAULT_STEP_DONE;
 }
 
+enum fault_step vmf_anon_prepare(struct vm_fault *fault)
+{
+	struct mm *mm = fault->mm;
+	int err;
+
+	if (!fault->vma_locked)
+		return anon_vma_prepare(fault->vma) ? FAULT_STEP_OOM : FAULT_STEP_DONE;
+	if (likely(READ_ONCE(fault->vma->anon_vma)))
+		return FAULT_STEP_DONE;
+	/* Its place in the order is before the lock that is held: it must not be waited for. */
+	if (!down_read_trylock(&mm->mmap_lock))
+		return FAULT_STEP_RETRY;
+	err = anon_vma_prepare(fault->vma);
+	up_read(&mm->mmap_lock);
+	return err ? FAULT_STEP_OOM : FAULT_STEP_DONE;
+}
+
 enum fault_step handle_mm_fault(struct vm_fault *fault)
 {
 	pte_t *ptep;
@@ -164,6 +219,7 @@ static enum gw_fault fault_result(enum fault_step step)
 	switch (step) {
 	case FAULT_STEP_DONE:
 	case FAULT_STEP_WAITED:
+	case FAULT_STEP_RETRY:
 		return GW_FAULT_DONE;
 	case FAULT_STEP_SIGBUS:
 		return GW_FAULT_SIGBUS;

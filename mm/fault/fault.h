@@ -3,8 +3,8 @@
  * fault.h - page faults, one kind per file
  *
  * fault.c enters, finds the VMA, grows the stack and dispatches; the others handle one kind each.
- * They are called with mmap_lock held for read and the tables in place, and return with it held,
- * but for FAULT_STEP_WAITED.
+ * They are called with the VMA's lock or mmap_lock held for read and the tables in place, and return
+ * with it held, but for FAULT_STEP_WAITED.
  *
  * Linux: mm/memory.c (handle_mm_fault), arch/x86/mm/fault.c.
  */
@@ -18,7 +18,8 @@
 
 enum fault_step {
 	FAULT_STEP_DONE,
-	FAULT_STEP_WAITED, /* slept, mmap_lock is dropped: the processor tries again */
+	FAULT_STEP_WAITED, /* slept, the lock is dropped: the processor tries again */
+	FAULT_STEP_RETRY,  /* the VMA's lock is not enough */
 	FAULT_STEP_SIGBUS,
 	FAULT_STEP_OOM,
 };
@@ -29,6 +30,8 @@ enum fault_flags {
 	FAULT_UNSHARE = 1,
 	/* Rights that the VMA could have will do: get_user_pages(). */
 	FAULT_FORCE = 2,
+	/* A processor's exception: the VMA's lock will do if it can be had. */
+	FAULT_USER = 4,
 };
 
 struct vm_fault {
@@ -40,8 +43,10 @@ struct vm_fault {
 	pte_t orig;	    /* the entry as it was seen; confirm under the table lock */
 	bool major;	    /* a file was read */
 	bool keeps_lock;    /* mmap_lock is the caller's: never FAULT_STEP_WAITED */
+	bool vma_locked;    /* the VMA's lock is held, not mmap_lock */
 };
 
+/* The processor's exception. */
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
 /* What a system call says of a @fault that failed. */
 static inline int vm_fault_to_errno(enum gw_fault fault)
@@ -49,14 +54,21 @@ static inline int vm_fault_to_errno(enum gw_fault fault)
 	return fault == GW_FAULT_OOM ? -ENOMEM : -EFAULT;
 }
 
+/* The same for whoever needs a page: without FAULT_USER under mmap_lock alone. */
 enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
 			     unsigned int flags);
 
 /*
- * fault->mm, vma and addr are set and fault->access is allowed; mmap_lock is held, for write too if
- * keeps_lock is set.
+ * fault->mm, vma and addr are set and fault->access is allowed; the VMA's lock is held if vma_locked
+ * is set, else mmap_lock, for write too if keeps_lock is set.
  */
 enum fault_step handle_mm_fault(struct vm_fault *fault);
+
+/*
+ * anon_vma_prepare() of the fault's VMA, for which its lock is not enough: the neighbours are looked
+ * at.  => FAULT_STEP_DONE, FAULT_STEP_OOM, FAULT_STEP_RETRY
+ */
+enum fault_step vmf_anon_prepare(struct vm_fault *fault);
 
 enum fault_step do_anonymous_page(struct vm_fault *fault);
 enum fault_step do_file_fault(struct vm_fault *fault);

@@ -30,9 +30,9 @@ enum fault_step do_file_fault(struct vm_fault *fault)
 	struct folio *folio;
 
 	/* Before it is known whether there is a page: Linux, and what the VMA merges with shows it. */
-	if (fault->access == GW_WRITE && anon_vma_prepare(fault->vma))
-		return FAULT_STEP_OOM;
-	step = get_file_folio(fault, &folio);
+	step = fault->access == GW_WRITE ? vmf_anon_prepare(fault) : FAULT_STEP_DONE;
+	if (step == FAULT_STEP_DONE)
+		step = get_file_folio(fault, &folio);
 	if (step != FAULT_STEP_DONE)
 		return step;
 	if (fault->access == GW_WRITE) {

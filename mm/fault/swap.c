@@ -20,7 +20,11 @@ enum fault_step do_swap_page(struct vm_fault *fault)
 		migration_entry_wait(mm, fault->addr);
 		return FAULT_STEP_DONE;
 	}
-	up_read(&mm->mmap_lock); /* whoever moves the page may be waiting for somebody who wants it */
+	/* Whoever moves the page may be waiting for somebody who wants the lock. */
+	if (fault->vma_locked)
+		vma_end_read(fault->vma);
+	else
+		up_read(&mm->mmap_lock);
 	migration_entry_wait(mm, fault->addr);
 	return FAULT_STEP_WAITED;
 }

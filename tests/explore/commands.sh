@@ -167,7 +167,7 @@ result 'races without a verb lists them'
 
 try 0 races list --json && python3 - "$dir/out" <<'END'
 import json, sys
-race, = json.load(open(sys.argv[1]))
+race = json.load(open(sys.argv[1]))[0]
 assert race["race"] == "2010-exec-tempstack"
 of = {scenario["name"][len(race["race"]):]: scenario for scenario in race["scenarios"]}
 assert of[""]["must_be"] == "exhausted" and of[""]["design"] is None

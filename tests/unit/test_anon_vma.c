@@ -263,7 +263,7 @@ static struct mm *fork_vma(struct fixture *fixture, struct mm *parent, int *err)
 	new->pgoff = old->pgoff;
 	new->flags = old->flags;
 	new->page_prot = old->page_prot;
-	down_write(&parent->mmap_lock);
+	mmap_write_lock(parent);
 	down_write_nested(&child->mmap_lock, LOCK_NEST_CHILD);
 	*err = anon_vma_fork(new, old);
 	if (!*err) {
@@ -271,8 +271,8 @@ static struct mm *fork_vma(struct fixture *fixture, struct mm *parent, int *err)
 		if (*err)
 			unlink_anon_vmas(new);
 	}
-	up_write(&child->mmap_lock);
-	up_write(&parent->mmap_lock);
+	mmap_write_unlock(child);
+	mmap_write_unlock(parent);
 	if (!*err)
 		return child;
 	vma_free(new);

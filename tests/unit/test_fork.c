@@ -20,11 +20,11 @@ static struct vma *vma_at(struct mm *mm, unsigned long addr)
 
 static void set_vma_flag(struct mm *mm, unsigned long addr, unsigned long flag)
 {
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	vma_at(mm, addr)->flags |= flag;
 	if (flag == VM_LOCKED)
 		mm->locked_vm += vma_pages(vma_at(mm, addr));
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 }
 
 static unsigned long counter(struct fixture *fixture, enum gw_counter counter)

@@ -66,9 +66,9 @@ static void a_mark_that_exec_left_is_noticed(void **state)
 	struct vma *vma;
 
 	fixture_map_at(fixture->mm, ADDR, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	down_write(&fixture->mm->mmap_lock);
+	mmap_write_lock(fixture->mm);
 	vma = vma_lookup(fixture->mm, ADDR);
-	up_write(&fixture->mm->mmap_lock);
+	mmap_write_unlock(fixture->mm);
 	vma->flags |= VM_GROWSDOWN | VM_STACK_INCOMPLETE_SETUP;
 	machine_validate(fixture->machine, &result);
 	vma->flags &= ~(unsigned long)(VM_GROWSDOWN | VM_STACK_INCOMPLETE_SETUP);

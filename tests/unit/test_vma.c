@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "fault.h"
 #include "uaccess.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
@@ -240,10 +241,10 @@ static void both_parts_of_a_split_keep_their_pages(void **state)
 	fixture_mmap(mm, 0x200000, 0x4000, RW, MAP_PRIVATE | MAP_FIXED, file, 2);
 	put_marks(mm, 0x100000, 0x104000);
 	put_mark(mm, 0x203000);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	assert_int_equal(vma_split(mm, vma_find(mm, 0x100000), 0x101000), 0);
 	assert_int_equal(vma_split(mm, vma_find(mm, 0x200000), 0x203000), 0);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	fixture_assert_maps(mm, "100000-101000 rw-p\n101000-104000 rw-p\n"
 				"200000-203000 rw-p\n203000-204000 rw-p\n");
 	assert_int_equal(find_vma(mm, 0x203000)->pgoff, 5);
@@ -260,9 +261,9 @@ static int split_operation(struct fixture *fixture, void *arg)
 	int err;
 
 	(void)arg;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = vma_split(mm, vma_find(mm, 0x100000), 0x102000);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -284,9 +285,9 @@ static int stack_operation(struct fixture *fixture, void *arg)
 	int err;
 
 	(void)arg;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = expand_stack(mm, vma_find(mm, 0x500000), 0x4f0000);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -331,17 +332,17 @@ static void bounds_move_outwards_and_inwards(void **state)
 
 	fixture_map_at(mm, 0x200000, 0x2000, RW);
 	put_marks(mm, 0x200000, 0x202000);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	vma = vma_find(mm, 0x200000);
 	assert_int_equal(vma_expand(mm, vma, 0x1f0000, 0x210000, vma->pgoff - 0x10), 0);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	fixture_assert_maps(mm, "1f0000-210000 rw-p\n");
 	assert_int_equal(mm->total_vm, 0x20);
 	fixture_assert_valid(fixture);
 	put_marks(mm, 0x20f000, 0x210000);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	assert_int_equal(vma_shrink(mm, vma, 0x200000, 0x210000, vma->pgoff + 0x10), 0);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	fixture_assert_maps(mm, "200000-210000 rw-p\n");
 	fixture_assert_valid(fixture);
 	expect_marks(mm, 0x200000, 0x202000);
@@ -384,9 +385,9 @@ static int grow(struct mm *mm, unsigned long stack, unsigned long addr)
 {
 	int err;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = expand_stack(mm, vma_find(mm, stack), addr);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -535,6 +536,72 @@ static void page_protection_follows_the_flags(void **state)
 	assert_false(pte_accessible(mk_pte(5, vm_get_page_prot(VM_NONE))));
 }
 
+/* ---- The lock of a VMA ------------------------------------------------------------------------------------ */
+
+static bool can_lock(struct mm *mm, unsigned long addr)
+{
+	struct vma *vma = lock_vma_under_rcu(mm, addr);
+
+	if (vma)
+		vma_end_read(vma);
+	return vma;
+}
+
+/* Fails when a writer locks more than the VMA it names, or keeps it beyond its time. */
+static void one_vma_is_locked_until_mmap_lock_is_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mm *mm = fixture->mm;
+
+	fixture_map_at(mm, 0x100000, 0x1000, RW);
+	fixture_map_at(mm, 0x200000, 0x1000, RW);
+	assert_true(can_lock(mm, 0x100000));
+	mmap_write_lock(mm);
+	assert_true(can_lock(mm, 0x100000));
+	vma_start_write(vma_find(mm, 0x100000));
+	vma_start_write(vma_find(mm, 0x100000));
+	assert_false(can_lock(mm, 0x100000));
+	assert_true(can_lock(mm, 0x200000));
+	mmap_write_downgrade(mm);
+	assert_true(can_lock(mm, 0x100000));
+	up_read(&mm->mmap_lock);
+}
+
+/* Fails when a fault locks a neighbour for what lies in no VMA, or one that is gone. */
+static void only_the_vma_around_an_address_is_locked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mm *mm = fixture->mm;
+
+	fixture_map_at(mm, 0x100000, 0x2000, RW);
+	assert_false(can_lock(mm, 0xff000));
+	assert_false(can_lock(mm, 0x102000));
+	assert_true(can_lock(mm, 0x101fff));
+	assert_int_equal(mm_munmap(mm, 0x100000, 0x2000), 0);
+	assert_false(can_lock(mm, 0x100000));
+}
+
+/* Fails when an exception takes mmap_lock without need, or does without it where it must not. */
+static void faults_take_the_lock_of_their_vma(void **state)
+{
+	struct fixture *fixture = *state;
+	struct machine *machine = fixture->machine;
+	struct mm *mm = fixture->mm;
+
+	fixture_mmap(mm, 0x100000, 0x2000, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, NULL, 0);
+	assert_int_equal(mm_fault(mm, 0x100000, GW_WRITE), GW_FAULT_DONE);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_success), 1);
+	assert_int_equal(mm_fault(mm, 0x100000, GW_EXEC), GW_FAULT_ACCERR);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_success), 2);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_abort), 0);
+	assert_int_equal(mm_fault(mm, 0xff000, GW_WRITE), GW_FAULT_DONE);
+	assert_int_equal(mm_fault(mm, 0x102000, GW_WRITE), GW_FAULT_MAPERR);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_success), 2);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_abort), 2);
+	put_mark(mm, 0x101000);
+	assert_int_equal(machine_counter(machine, GW_COUNTER_vma_lock_success), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -557,6 +624,9 @@ int main(void)
 		TEST(places_are_found_bottom_up_when_the_rest_is_full),
 		TEST(fixed_places_are_checked),
 		cmocka_unit_test(page_protection_follows_the_flags),
+		TEST(one_vma_is_locked_until_mmap_lock_is_given_up),
+		TEST(only_the_vma_around_an_address_is_locked),
+		TEST(faults_take_the_lock_of_their_vma),
 	};
 
 	return cmocka_run_group_tests_name("vma", tests, NULL, NULL);
