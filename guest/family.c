@@ -279,6 +279,27 @@ bool family_is_orphaned(struct family *family, int pgid)
 	return true;
 }
 
+struct mm *family_mm_from(struct family *family, int *pid, bool after)
+{
+	struct process *process;
+	struct mm *mm = NULL;
+	bool reached = false;
+
+	family_lock(family);
+	list_for_each_entry(process, &family->processes, link) {
+		reached |= process->pid == *pid && !after;
+		if (reached && is_alive(process))
+			mm = process_mm_get(process);
+		if (mm) {
+			*pid = process->pid;
+			break;
+		}
+		reached |= process->pid == *pid;
+	}
+	family_unlock(family);
+	return mm;
+}
+
 void family_kick_all(struct family *family)
 {
 	struct process *process;

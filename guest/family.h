@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 struct family;
+struct mm;
 struct process;
 struct thread;
 struct world;
@@ -53,6 +54,12 @@ void family_kill_all(struct family *family);
 
 /* The default action of the stop signal @info: until SIGCONT or SIGKILL comes.  => inside the gate */
 void family_stop(struct thread *thread, const siginfo_t *info);
+
+/*
+ * A reference to the address space of @*pid's process or, if that has none, of the first after it
+ * that has, and *@pid then says whose.  NULL: there is none.
+ */
+struct mm *family_mm_from(struct family *family, int *pid, bool after);
 
 /* Bring every guest out of its own code soon. */
 void family_kick_all(struct family *family);

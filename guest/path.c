@@ -6,7 +6,7 @@
  * and fd/N, and /dev/stdin and its like, which are links to those.  Whatever still leads there, by
  * a symbolic link, a relative path or a thread's number, is caught when it is opened: links of
  * /proc to open files are not followed, and a file of /proc that describes Godwit's own processes
- * is replaced by the guest's, or refused.
+ * is replaced by the guest's, or refused.  To the host "self" is Godwit for every guest.
  *
  * Linux: fs/namei.c, fs/open.c, fs/proc/base.c.
  */
@@ -22,6 +22,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
+#include "family.h"
 #include "message.h"
 #include "process.h"
 #include "procfs.h"
@@ -88,13 +89,25 @@ static bool names_guest(const struct process *process, struct component componen
 	       component_number(component) == process->pid;
 }
 
+/* Another process of the run: what the host shows under its number is Godwit's or its stub's. */
+static bool names_other_guest(const struct process *process, struct component component)
+{
+	struct family *family = &process->world->family;
+	bool found;
+
+	family_lock(family);
+	found = family_find(family, component_number(component)) != NULL;
+	family_unlock(family);
+	return found && component_number(component) != process->pid;
+}
+
 /* After "/proc/self": skip "task/TID", which is the same for the only thread. */
-static const char *skip_task(const struct process *process, const char *rest)
+static const char *skip_task(int pid, const char *rest)
 {
 	const char *at = rest;
 
 	if (component_is(next_component(&at), "task") &&
-	    component_number(next_component(&at)) == process->pid)
+	    component_number(next_component(&at)) == pid)
 		return at;
 	return rest;
 }
@@ -163,11 +176,14 @@ static enum proc_file proc_file_of(struct component component)
 
 static int rewrite_proc(struct process *process, struct path *path, const char *at)
 {
-	struct component component;
+	struct component component = next_component(&at);
 
-	if (!names_guest(process, next_component(&at)))
+	/* Its directory is there for all to see, as its number is. */
+	if (component_number(component) > 0 && names_other_guest(process, component))
+		return *at ? -EACCES : 0;
+	if (!names_guest(process, component))
 		return 0;
-	at = skip_task(process, at);
+	at = skip_task(process->pid, at);
 	component = next_component(&at);
 	if (component_is(component, "exe"))
 		return lead_to_exe(process, path, at);
@@ -320,6 +336,30 @@ static bool is_task_of(int process, int task)
 	return host_syscall(SYS_access, text, (long)F_OK) == 0;
 }
 
+/* Godwit, which "self" meant, and the caller's own stub. */
+static bool is_own_task(const struct process *process, int task)
+{
+	return is_task_of((int)host_syscall(SYS_getpid), task) ||
+	       is_task_of(platform_process_pid(process->platform), task);
+}
+
+/* The stubs are Godwit's children, and it has no others. */
+static bool is_task_of_stub(int task)
+{
+	char name[32], text[1024], *line;
+	long fd, len = -1;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", task);
+	fd = host_syscall(SYS_openat, (long)AT_FDCWD, name, (long)(O_RDONLY | O_CLOEXEC), 0L);
+	if (fd >= 0) {
+		len = host_syscall(SYS_read, fd, text, sizeof(text) - 1);
+		host_syscall(SYS_close, fd);
+	}
+	text[max(len, 0l)] = '\0';
+	line = strstr(text, "\nPPid:");
+	return line && atoi(line + strlen("\nPPid:")) == (int)host_syscall(SYS_getpid);
+}
+
 /* Files of /proc/PID that are the same for Godwit and for the guest. */
 static bool is_shared_proc_file(struct component component)
 {
@@ -344,19 +384,20 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	char name[PATH_MAX];
 	const char *at = name;
 	int number;
+	bool own;
 
 	if (path_of_host_fd(host, name, sizeof(name)) || !component_is(next_component(&at), "proc"))
 		return host;
 	number = component_number(next_component(&at));
-	if (number < 0 || (!is_task_of(process->pid, number) &&
-			   !is_task_of(platform_process_pid(process->platform), number)))
+	own = number >= 0 && is_own_task(process, number);
+	if (number < 0 || (!own && !is_task_of_stub(number)))
 		return host;
-	at = skip_task(process, at);
+	at = skip_task(number, at);
 	component = next_component(&at);
 	if (is_shared_proc_file(component))
 		return host;
 	host_syscall(SYS_close, (long)host);
-	file = *at ? PROC_NONE : proc_file_of(component);
+	file = *at || !own ? PROC_NONE : proc_file_of(component);
 	if (file != PROC_NONE)
 		return proc_open(process, file, flags);
 	if (world_first_time(process->world, UNSUPPORTED_PROC))

@@ -191,6 +191,21 @@ void process_free(struct process *process)
 	free(process);
 }
 
+/* The first one's is asked anew: whoever started Godwit may have ended. */
+int process_ppid(struct process *process)
+{
+	struct family *family = &process->world->family;
+	int ppid = 1;
+
+	if (process == process->world->first)
+		return (int)host_syscall(SYS_getppid);
+	family_lock(family);
+	if (process->parent)
+		ppid = process->parent->pid;
+	family_unlock(family);
+	return ppid;
+}
+
 int observed_pid(const struct process *process)
 {
 	return process->world->family.born > 1 ? process->pid : 0;

@@ -187,6 +187,8 @@ void process_out_of_memory(struct process *process, unsigned long addr);
 /* Godwit cannot go on; the caller has said why. */
 void process_fail(struct process *process);
 
+/* What getppid() says. */
+int process_ppid(struct process *process);
 /* Its pid for whoever watches; 0 as long as there has been no other. */
 int observed_pid(const struct process *process);
 

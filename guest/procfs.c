@@ -127,6 +127,9 @@ static int own_stat_fields(struct process *process, struct stat_field *fields)
 	process_cpu_time(process, &time);
 	process->world->core->mm_info(process->mm, &info);
 	const struct stat_field own[] = {
+		{ 4, (unsigned long)process_ppid(process) },
+		{ 5, (unsigned long)process->pgid },
+		{ 6, (unsigned long)process->sid },
 		{ 10, counter(process, GW_COUNTER_pgfault) - major },
 		{ 12, major },
 		{ 14, time.user_ns / NS_PER_TICK },
@@ -257,6 +260,28 @@ static bool begins(const char *line, const char *word)
 	return !strncmp(line, word, strlen(word));
 }
 
+/* => false: @line tells none of the guest's own numbers */
+static bool write_status_number(struct process *process, const char *line, FILE *out)
+{
+	const struct {
+		const char *key;
+		int value;
+	} numbers[] = {
+		{ "Tgid:", process->pid },	    { "Pid:", process->pid },
+		{ "NStgid:", process->pid },	    { "NSpid:", process->pid },
+		{ "NSpgid:", process->pgid },	    { "NSsid:", process->sid },
+		{ "PPid:", process_ppid(process) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (begins(line, numbers[i].key)) {
+			fprintf(out, "%s\t%d\n", numbers[i].key, numbers[i].value);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* One line of the host's: which of ours stands in its place? */
 static void write_status_line(struct process *process, const char *line, FILE *out)
 {
@@ -264,6 +289,8 @@ static void write_status_line(struct process *process, const char *line, FILE *o
 		fprintf(out, "Name:\t%s\n", process->comm);
 	else if (begins(line, "State:"))
 		fprintf(out, "State:\tR (running)\n");
+	else if (begins(line, "Umask:"))
+		fprintf(out, "Umask:\t%04o\n", process->umask);
 	else if (begins(line, "FDSize:"))
 		fprintf(out, "FDSize:\t%d\n", process->files.nr);
 	else if (begins(line, "VmSize:"))
@@ -272,8 +299,9 @@ static void write_status_line(struct process *process, const char *line, FILE *o
 		fprintf(out, "Threads:\t1\n");
 	else if (begins(line, "SigPnd:"))
 		write_status_signals(process, out);
-	else if (!begins(line, "Vm") && !begins(line, "Rss") && !begins(line, "Sig") &&
-		 !begins(line, "ShdPnd") && !begins(line, "HugetlbPages"))
+	else if (!write_status_number(process, line, out) && !begins(line, "Vm") &&
+		 !begins(line, "Rss") && !begins(line, "Sig") && !begins(line, "ShdPnd") &&
+		 !begins(line, "HugetlbPages"))
 		fprintf(out, "%s\n", line);
 }
 

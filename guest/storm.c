@@ -4,8 +4,8 @@
  *
  * A task of its own, on a virtual CPU of its own, which does what compaction and tiering do on a
  * real machine, only much more often.  A storm moves every page of every address space again and
- * again, those that exec is building included.  A rate moves that many pages per second, in the
- * order of their addresses.
+ * again, those that exec is building included.  A rate moves that many pages per second, process by
+ * process, in the order of their addresses.
  */
 #include "storm.h"
 
@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "family.h"
 #include "process.h"
 #include "syscall.h"
 #include "threads.h"
@@ -31,7 +32,8 @@ struct storm {
 	/* Of a rate. */
 	uint64_t started_ns;
 	unsigned long moved;  /* pages tried since then */
-	unsigned long cursor; /* address of the next */
+	int pid;	      /* whose is the next */
+	unsigned long cursor; /* and its address */
 };
 
 static void pause_for(uint64_t ns)
@@ -102,10 +104,8 @@ static long move_next(struct storm *storm, struct mm *mm, unsigned long pages)
 	unsigned long len = max(pages, CHUNK_PAGES_MIN) * GW_PAGE_SIZE;
 
 	core->mm_maps(mm, look, &next);
-	if (!next.end) {
-		storm->cursor = 0;
+	if (!next.end)
 		return -1;
-	}
 	next.end = next.start + min(len, next.end - next.start);
 	storm->cursor = next.end;
 	if (core->migrate_range(mm, next.start, next.end, &migrate))
@@ -113,20 +113,45 @@ static long move_next(struct storm *storm, struct mm *mm, unsigned long pages)
 	return (long)migrate.nr_candidates;
 }
 
+/* The process whose turn it is, or after its end the next; round again, and *@rounds counts it. */
+static struct mm *choose(struct storm *storm, bool ended, int *rounds)
+{
+	struct family *family = &storm->world->family;
+	int pid = storm->pid;
+	struct mm *mm = family_mm_from(family, &pid, ended);
+
+	if (!mm) {
+		(*rounds)++;
+		pid = storm->world->first->pid;
+		mm = family_mm_from(family, &pid, false);
+	}
+	if (ended || pid != storm->pid)
+		storm->cursor = 0;
+	storm->pid = pid;
+	return mm;
+}
+
 /* At most once round, as there may be nothing to move. */
-static void move_pages(struct storm *storm, struct mm *mm, unsigned long pages)
+static void move_pages(struct storm *storm, unsigned long pages)
 {
 	unsigned long tried = 0;
 	int rounds = 0;
+	bool ended = false;
 
 	while (tried < pages && rounds < 2) {
-		long nr = move_next(storm, mm, pages - tried);
+		struct mm *mm = choose(storm, ended, &rounds);
+		long nr;
 
-		if (nr < 0)
-			rounds++;
-		else
+		if (!mm)
+			break;
+		nr = move_next(storm, mm, pages - tried);
+		storm->world->core->mm_put(mm);
+		ended = nr < 0;
+		if (!ended)
 			tried += (unsigned long)nr;
 	}
+	if (ended)
+		storm->cursor = ~0ul;
 	storm->moved += tried;
 }
 
@@ -135,15 +160,10 @@ static void rate_tick(struct storm *storm)
 	struct world *world = storm->world;
 	double seconds = (double)(now_ns() - storm->started_ns) / (double)NS_PER_SECOND;
 	double due = seconds * (double)world->options.migration_rate - (double)storm->moved;
-	struct mm *mm;
 
 	if (due >= 1) {
 		world_enter(world);
-		mm = process_mm_get(world->first);
-		if (mm) {
-			move_pages(storm, mm, (unsigned long)due);
-			world->core->mm_put(mm);
-		}
+		move_pages(storm, (unsigned long)due);
 		world_leave(world);
 	}
 	pause_for(TICK_NS);
@@ -157,6 +177,7 @@ static void *storm_main(void *arg)
 	struct world *world = storm->world;
 
 	threads_task_attach("storm", CPU_STORM);
+	storm->pid = world->first->pid;
 	storm->started_ns = now_ns();
 	while (!world->ending) {
 		if (world->options.migration == MIGRATION_STORM)

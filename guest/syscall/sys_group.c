@@ -21,20 +21,10 @@ static struct family *family_of(const struct thread *thread)
 	return &thread->process->world->family;
 }
 
-/* Asked anew: whoever started Godwit may have ended. */
 SYS(getppid)
 {
-	struct process *process = thread->process;
-	int ppid = 1;
-
 	(void)args;
-	if (process == process->world->first)
-		return host_syscall(SYS_getppid);
-	family_lock(family_of(thread));
-	if (process->parent)
-		ppid = process->parent->pid;
-	family_unlock(family_of(thread));
-	return ppid;
+	return process_ppid(thread->process);
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------- */

@@ -13,16 +13,21 @@
 #include <unistd.h>
 
 #include "path.h"
+#include "family.h"
 #include "process.h"
 
 #define EXE "/usr/bin/the-program"
 
-static struct process process;
+static struct world world;
+static struct process process = { .world = &world };
 
 static int make_process(void **state)
 {
 	(void)state;
+	family_init(&world.family);
 	process.pid = getpid();
+	world.first = &process;
+	family_add(&process);
 	process.files = (struct files){ .limit = 64 };
 	process.cwd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	strcpy(process.exe, EXE);
