@@ -37,6 +37,10 @@ static void enter(struct search *search, int depth, uint32_t candidates)
 		return;
 	}
 	search_take(search, depth, search_run_on(search, depth, candidates));
+	if (node->taken.kind == EXPLORED_CHOOSE)
+		search_refuse(search, &node->taken,
+			      "makes a choice, whose values the plans of dpor do not tell apart: use "
+			      "--strategy=source");
 	node->wakeup = wakeup_new(&dpor->pool, &node->taken);
 }
 

@@ -244,9 +244,10 @@ int races_of(const struct history *history, const struct op *op, int last, int b
 		break;
 	case EXPLORED_RCU_CALLBACK:
 	case EXPLORED_RCU_SYNC_END:
-	case EXPLORED_RCU_BARRIER_END:
 		races_of_grace_period(&search);
 		break;
+	case EXPLORED_RCU_BARRIER_END: /* awaits the last steps of callbacks, which do not say so */
+		return -1;
 	default:
 		races_of_write(&search);
 		break;
@@ -449,8 +450,6 @@ static enum possible possible(const struct reversal *r, int *holder)
 	case EXPLORED_RCU_CALLBACK:
 	case EXPLORED_RCU_SYNC_END:
 		return reader_left(r) && RULE(readers_are_awaited) ? IMPOSSIBLE : POSSIBLE;
-	case EXPLORED_RCU_BARRIER_END:
-		return IMPOSSIBLE;
 	default:
 		return POSSIBLE;
 	}

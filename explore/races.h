@@ -15,7 +15,7 @@ struct sequence {
 /*
  * Steps that @op, of a task whose last step was @last (-1: none), races with: dependent, by other
  * tasks, not ordered before it in another way.  @before: the last step on its object that counts.
- * => how many of @out, which has room for history->nr
+ * => how many of @out, which has room for history->nr; -1: that is not known
  */
 int races_of(const struct history *history, const struct op *op, int last, int before, int *out);
 

@@ -250,6 +250,13 @@ const char *search_stats(const void *state, struct search_stats *stats)
 
 /* ---- Between executions ----------------------------------------------------------------------------------- */
 
+/* What is not covered must not be called exhausted. */
+void search_refuse(struct search *search, const struct op *op, const char *why)
+{
+	snprintf(search->error, sizeof(search->error), "%s %s",
+		 explored_name_of(search->x, op->task), why);
+}
+
 /* What @op, step @self or pending, races with gets its other order. */
 static void analyse(struct search *search, const struct op *op, int self)
 {
@@ -261,6 +268,10 @@ static void analyse(struct search *search, const struct op *op, int self)
 				      history->events[self].prev;
 	int nr = races_of(history, op, last, before, search->candidates);
 
+	if (nr < 0)
+		search_refuse(search, op,
+			      "waits in rcu_barrier(), and the reduction does not cover when that "
+			      "ends: use --strategy=dfs");
 	for (int i = 0; i < nr; i++) {
 		int first = search->candidates[i];
 
@@ -320,7 +331,7 @@ bool search_next_execution(struct search *search)
 	if (search->started) {
 		if (search->reduction->reverse)
 			analyse_all(search);
-		if (!backtrack(search))
+		if (search->error[0] || !backtrack(search))
 			return false;
 	}
 	search->started = true;

@@ -79,6 +79,9 @@ void search_take(struct search *search, int depth, int task);
 /* Who ran last, which makes for few switches, or the first. */
 int search_run_on(const struct search *search, int depth, uint32_t candidates);
 
+/* The search ends with an error: the task of @op does what would have to be covered and is not. */
+void search_refuse(struct search *search, const struct op *op, const char *why);
+
 /* node->taken, or one that sleeps, when only the task is known. */
 #define STEP_OF_TASK EXPLORED_NR_KINDS
 

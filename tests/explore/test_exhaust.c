@@ -18,6 +18,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "sync.h"
 
 #define BRUTE_FORCE_MAX 30000 /* interleavings; programs with more are left out, and counted */
 #define QUICK_BRUTE_MAX 5000
@@ -170,6 +173,65 @@ static void a_bound_on_preemptions_leaves_out_what_is_beyond_it(void **state)
 	assert_true(checked > nr_programs / 10 * NR_CLASSES);
 }
 
+/* ---- What is not covered ---------------------------------------------------------------------------------- */
+
+static struct rcu_head head;
+static atomic_t word;
+
+static void uncovered_reset(int n, int k)
+{
+	(void)n, (void)k;
+	word.v = 0;
+}
+
+static void write_word(struct rcu_head *called)
+{
+	(void)called;
+	WRITE_ONCE(word.v, 1);
+}
+
+static void barrier(int task, int n, int k)
+{
+	(void)n, (void)k;
+	if (task == 1) {
+		atomic_read(&word);
+		return;
+	}
+	call_rcu(&head, write_word);
+	rcu_barrier();
+}
+
+static void choice(int task, int n, int k)
+{
+	(void)n, (void)k;
+	WRITE_ONCE(word.v, task == 1 ? 3 : (int)sync_choose(2));
+}
+
+static const char *error_of(const struct program *program, const struct strategy *strategy)
+{
+	struct exhausted result = exhaust(program, 0, 0, strategy, NULL, 0);
+
+	return result.error ? result.error : "";
+}
+
+/* Traces could be lost: then nobody may say that all have been seen. */
+static void what_is_not_covered_is_refused(void **state)
+{
+	const struct program waits = {
+		.name = "barrier", .nr_tasks = 2, .task = barrier, .reset = uncovered_reset
+	};
+	const struct program chooses = {
+		.name = "choice", .nr_tasks = 2, .task = choice, .reset = uncovered_reset
+	};
+
+	(void)state;
+	assert_string_equal(error_of(&waits, &strategy_dfs), "");
+	assert_non_null(strstr(error_of(&waits, &strategy_dpor), "0 waits in rcu_barrier()"));
+	assert_non_null(strstr(error_of(&waits, &strategy_source), "0 waits in rcu_barrier()"));
+	assert_string_equal(error_of(&chooses, &strategy_source), "");
+	assert_non_null(strstr(error_of(&chooses, &strategy_dpor), "0 makes a choice"));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +240,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(source_sets_see_the_same_traces),
 		cmocka_unit_test(random_programs_have_the_traces_of_brute_force),
 		cmocka_unit_test(a_bound_on_preemptions_leaves_out_what_is_beyond_it),
+		cmocka_unit_test(what_is_not_covered_is_refused),
 	};
 
 	at_length = argc > 1;
