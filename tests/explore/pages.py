@@ -29,6 +29,7 @@ FIGURES = [
     (r"\b\d+ (?=executions|traces|steps|of these executions|different traces)", "N "),
     (r"found with \d+ in \d+, shrunk in \d+", "found with N in N, shrunk in N"),
     (r"at most \d+ were taken", "at most N were taken"),
+    (r"give or take \d+ %", "give or take N %"),
     (r"\d+ by pos, \d+ by dpor", "N by pos, N by dpor"),
     (r"frame \d+\b", "frame N"),
     (r"\.c:\d+", ".c:N"),
@@ -39,9 +40,7 @@ FIGURES = [
 
 
 def without_figures(lines):
-    # How soon a busy machine is done with sampling decides whether there is an estimate.
-    kept = [line.rstrip() for line in lines if not line.startswith("  estimated before")]
-    text = "\n".join(kept)
+    text = "\n".join(line.rstrip() for line in lines)
     for pattern, instead in FIGURES:
         text = re.sub(pattern, instead, text, flags=re.MULTILINE)
     return text.split("\n")
