@@ -368,7 +368,7 @@ static bool probe(struct exploration *e, struct estimator *estimator,
 {
 	struct outcome outcome;
 
-	e->engine.unwatched = true;
+	e->engine.unwatched = !e->verdict->nr_promoted; /* what is promoted is steps when it is watched */
 	engine_execute(&e->engine, &estimator_strategy, estimator, &outcome);
 	e->engine.unwatched = false;
 	if (!outcome.violated)
