@@ -168,15 +168,6 @@ static sigset_t interrupts(void)
 	return signals;
 }
 
-static bool interrupted(void *arg)
-{
-	sigset_t pending;
-
-	(void)arg;
-	sigpending(&pending);
-	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
-}
-
 int cmd_explore(int argc, char **argv)
 {
 	struct explore_command command = {
@@ -184,7 +175,7 @@ int cmd_explore(int argc, char **argv)
 			     .estimate = true,
 			     .estimated = verdict_estimated,
 			     .progress = verdict_progress,
-			     .interrupted = interrupted },
+			     .interrupted = verdict_interrupted },
 	};
 	const sigset_t signals = interrupts();
 	struct gw_explore *explore = &command.explore;

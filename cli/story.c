@@ -76,11 +76,17 @@ static void try_guard(FILE *out, const struct gw_schedule *schedule, enum gw_gua
 		.seconds = SECONDS_TO_TRY,
 		.step_bound = gw_schedule_step_bound(schedule),
 		.guards_off = gw_schedule_guards_off(schedule) & ~(1ull << guard),
+		.interrupted = verdict_interrupted,
 	};
 	const struct gw_guard_info *info = godwit_core_explored.guard_info(guard);
-	struct gw_verdict verdict;
+	struct gw_verdict verdict = { .interrupted = verdict_interrupted(NULL) };
 
-	gw_explore(&explore, &verdict);
+	if (!verdict.interrupted)
+		gw_explore(&explore, &verdict);
+	if (verdict.interrupted) {
+		print_guard(out, info, "was not tried, or not to the end: interrupted");
+		return;
+	}
 	switch (verdict.kind) {
 	case GW_VERDICT_EXHAUSTED:
 		print_guard(out, info, "prevents it");

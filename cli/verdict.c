@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -437,6 +438,15 @@ void verdict_progress(void *arg, const struct gw_verdict *so_far)
 		so_far->seconds, per_second(so_far));
 	print_left(stderr, so_far);
 	fputs("\033[K", stderr);
+}
+
+bool verdict_interrupted(void *arg)
+{
+	sigset_t pending;
+
+	(void)arg;
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
 }
 
 void verdict_progress_end(void)

@@ -39,6 +39,8 @@ void story_print(FILE *out, const struct gw_schedule *schedule, bool breaks);
 
 /* How long a search will be, on a terminal, before it begins. */
 void verdict_estimated(void *arg, const struct gw_verdict *so_far);
+/* Who has blocked SIGINT and SIGTERM is to come to an end. */
+bool verdict_interrupted(void *arg);
 /* One line on a terminal, again and again; nothing elsewhere. */
 void verdict_progress(void *arg, const struct gw_verdict *so_far);
 void verdict_progress_end(void);

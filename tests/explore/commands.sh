@@ -32,6 +32,19 @@ try 0 explore $race && grep -q 'exhausted: every schedule within the bound' "$di
 		"$dir/out" && [ ! -s "$dir/err" ]
 result 'with the guard every schedule is seen: exit code 0, the bound, and silence in a pipe'
 
+# With ten passes the search with the guard on takes longer than it is given.
+sed 's/migrate-passes 1/migrate-passes 10/' "$(dirname "$0")/../../races/$race/race.gw" >"$dir/passes.gw"
+"$godwit" explore "$dir/passes.gw" --without=$guard >"$dir/out" 2>"$dir/err" &
+explorer=$!
+for _ in $(seq 600); do
+	grep -q '^In the end' "$dir/out" && break
+	sleep 0.05
+done
+kill -TERM $explorer
+wait $explorer
+[ $? -eq 1 ] && grep -q "^$guard was not tried, or not to the end: interrupted" "$dir/out"
+result 'an interrupted story ends at once: exit code 1'
+
 try 3 explore $race --executions=50 && grep -q 'nothing proved' "$dir/out"
 result 'the budget runs out: exit code 3'
 
