@@ -410,6 +410,24 @@ void family_kill_all(struct family *family)
 	family_unlock(family);
 }
 
+void family_look_after_stubs(struct family *family)
+{
+	struct process *process;
+	int status;
+
+	family_lock(family);
+	list_for_each_entry(process, &family->processes, link) {
+		if (!is_alive(process) || process->stub_gone ||
+		    !platform_process_gone(process->platform, &status))
+			continue;
+		process->stub_gone = true;
+		if (process->state == PROCESS_STOPPED)
+			go_on(process, SIGKILL);
+		process_wake(process);
+	}
+	family_unlock(family);
+}
+
 /* ---- Stopping -------------------------------------------------------------------------------------------- */
 
 /* Sent by a guest, which may want to continue it? */

@@ -63,5 +63,7 @@ struct mm *family_mm_from(struct family *family, int *pid, bool after);
 
 /* Bring every guest out of its own code soon. */
 void family_kick_all(struct family *family);
+/* A stub has ended: whose it was, if it was not we who ended it, has to know. */
+void family_look_after_stubs(struct family *family);
 /* Until no process runs any more. */
 void family_wait_end(struct family *family);

@@ -3,8 +3,9 @@
  * forward.c - signals that Godwit gets are the guests'
  *
  * All threads block them, and one waits for them, so that none interrupts Godwit itself.  Left as
- * they are: those that mean Godwit's own faults, SIGCHLD (the stub is its child), SIGTTIN and
- * SIGTTOU (the terminal driver treats who blocks them as somebody who must not be stopped).
+ * they are: those that mean Godwit's own faults, SIGTTIN and SIGTTOU (the terminal driver treats who
+ * blocks them as somebody who must not be stopped).  SIGCHLD tells of stubs, which are Godwit's only
+ * children.
  *
  * SIGPIPE and SIGXFSZ come from writes that Godwit makes for the guest.  They are ignored here, and
  * the guest gets its own when the write fails.
@@ -74,7 +75,9 @@ static void forward(struct forwarder *forwarder, const siginfo_t *info)
 {
 	struct world *world = forwarder->world;
 
-	if (info->si_signo == SIGINT && is_impatient(forwarder)) {
+	if (info->si_signo == SIGCHLD) {
+		family_look_after_stubs(&world->family);
+	} else if (info->si_signo == SIGINT && is_impatient(forwarder)) {
 		message("interrupted twice: the program is killed");
 		world->first->said_why = true;
 		family_kill_all(&world->family);
@@ -103,9 +106,8 @@ static void *forward_main(void *arg)
 
 static void choose_signals(sigset_t *set)
 {
-	static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP,
-				   SIGSYS,  SIGABRT, SIGCHLD, SIGTTIN, SIGTTOU,
-				   SIGPROF, SIGPIPE, SIGXFSZ, SIGKILL, SIGSTOP };
+	static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,	 SIGABRT,
+				   SIGTTIN, SIGTTOU, SIGPROF, SIGPIPE, SIGXFSZ, SIGKILL, SIGSTOP };
 
 	sigfillset(set);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

@@ -415,6 +415,13 @@ void process_run(struct process *process)
 
 	while (!process->exited) {
 		world_pass(process->world);
+		if (process->stub_gone) {
+			int status;
+
+			(void)platform_process_gone(process->platform, &status);
+			stub_died(process, status);
+			break;
+		}
 		if (thread_signal_pending(thread)) {
 			/* A handler runs elsewhere; the fault comes again if it is still one. */
 			want.valid = false;
@@ -430,14 +437,28 @@ void process_kick(struct process *process)
 	platform_kick(process->thread->platform);
 }
 
+void process_wake(struct process *process)
+{
+	struct thread *thread = process->thread;
+
+	if (pthread_equal(pthread_self(), thread->host))
+		return;
+	/* Pairs with thread_wait_call(): it clears the flag, says that it waits, and looks again. */
+	__atomic_store_n(&thread->interrupted, 1, __ATOMIC_SEQ_CST);
+	if (atomic_load(&thread->waiting))
+		host_interrupt(thread->host);
+	process_kick(process);
+}
+
 /* ---- Waiting in the host ------------------------------------------------------------------------ */
 
 static bool must_stop_waiting(const struct thread *thread)
 {
-	return (thread->process->signals.pending & (~thread->blocked | thread->awaited)) != 0;
+	return thread->process->stub_gone ||
+	       (thread->process->signals.pending & (~thread->blocked | thread->awaited)) != 0;
 }
 
-/* Pairs with wake() in signals.c, which makes the signal pending, sets the flag, then looks. */
+/* Pairs with process_wake(): whoever calls it has made the signal pending; it sets the flag, then looks. */
 static long wait_call_once(struct thread *thread, long nr, const long args[6])
 {
 	long result = -EINTR;

@@ -118,6 +118,7 @@ struct process {
 	int auxv_words;
 
 	bool exited;	       /* (o) */
+	_Atomic bool stub_gone; /* (a) without a word of ours: there is nothing to go on with */
 	_Atomic bool said_why; /* (a) the user knows what killed it */
 	int wait_status;       /* (o) as wait(2) gives it */
 };
@@ -176,6 +177,8 @@ struct mm *process_mm_get(struct process *process);
 void process_run(struct process *process);
 /* Bring the guest's thread out of its own code soon; from any thread. */
 void process_kick(struct process *process);
+/* And out of a wait in the host, to look again at what there is to do. */
+void process_wake(struct process *process);
 
 /* After process_run(): its last words to who watches, and process_release(). */
 void process_end(struct process *process);

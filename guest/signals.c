@@ -180,19 +180,6 @@ static bool discard_locked(struct process *process, int signo)
 	return ignores(&process->signals, signo);
 }
 
-static void wake(struct process *process)
-{
-	struct thread *thread = process->thread;
-
-	if (pthread_equal(pthread_self(), thread->host))
-		return;
-	/* Pairs with thread_wait_call(): it clears the flag, says that it waits, and looks again. */
-	__atomic_store_n(&thread->interrupted, 1, __ATOMIC_SEQ_CST);
-	if (atomic_load(&thread->waiting))
-		host_interrupt(thread->host);
-	process_kick(process);
-}
-
 int process_signal(struct process *process, const siginfo_t *info)
 {
 	struct signals *signals = &process->signals;
@@ -212,7 +199,7 @@ int process_signal(struct process *process, const siginfo_t *info)
 		err = queue_locked(process, info);
 	pthread_mutex_unlock(&signals->lock);
 	if (!discarded && !err)
-		wake(process);
+		process_wake(process);
 	return err;
 }
 

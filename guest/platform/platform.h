@@ -58,6 +58,8 @@ int platform_process_create(struct platform *platform, struct platform_process *
 void platform_process_end(struct platform_process *process);
 /* End it if it is not, reap it, forget it. */
 void platform_process_destroy(struct platform_process *process);
+/* Has it ended?  *@status: as wait(2) gives it; from any thread. */
+bool platform_process_gone(const struct platform_process *process, int *status);
 pid_t platform_process_pid(const struct platform_process *process);
 struct platform_thread *platform_process_thread(struct platform_process *process);
 

@@ -182,7 +182,8 @@ int platform_process_create(struct platform *platform, struct platform_process *
 
 /* ---- Death ----------------------------------------------------------------------------------- */
 
-static bool gone(const struct platform_process *process)
+/* One that nobody can wait for any more was killed, for all we know. */
+bool platform_process_gone(const struct platform_process *process, int *status)
 {
 	siginfo_t info;
 	long err;
@@ -190,6 +191,10 @@ static bool gone(const struct platform_process *process)
 	memset(&info, 0, sizeof(info));
 	err = host_syscall(SYS_waitid, (long)P_PID, (long)process->pid, &info,
 			   (long)(WEXITED | WNOHANG | WNOWAIT | __WALL), NULL);
+	*status = SIGKILL;
+	if (!err && info.si_pid == process->pid)
+		*status =
+			info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
 	return err == -ECHILD || (!err && info.si_pid == process->pid);
 }
 
@@ -203,7 +208,9 @@ static void wake_all(struct platform_process *process)
 
 bool stub_process_alive(struct platform_process *process)
 {
-	if (!process->dead && gone(process)) {
+	int status;
+
+	if (!process->dead && platform_process_gone(process, &status)) {
 		process->dead = true;
 		wake_all(process);
 	}

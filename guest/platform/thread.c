@@ -355,16 +355,9 @@ static void decode(struct platform_thread *thread, struct platform_event *event)
 
 static void report_death(struct platform_thread *thread, struct platform_event *event)
 {
-	siginfo_t info = { .si_pid = 0 };
-
 	thread->process->dead = true;
 	event->kind = PLATFORM_DIED;
-	host_syscall(SYS_waitid, (long)P_PID, (long)thread->process->pid, &info,
-		     (long)(WEXITED | WNOHANG | WNOWAIT | __WALL), NULL);
-	if (info.si_pid && info.si_code == CLD_EXITED)
-		event->host_status = W_EXITCODE(info.si_status, 0);
-	else
-		event->host_status = info.si_pid ? info.si_status : SIGKILL;
+	(void)platform_process_gone(thread->process, &event->host_status);
 }
 
 static void take_event(struct platform_thread *thread, struct platform_event *event)

@@ -21,9 +21,24 @@
 		fflush(stdout);                                                                    \
 	} while (0)
 
+/* Not every C library has strerrorname_np(). */
+static const char *errno_name(int err)
+{
+	static const char *const names[] = {
+		[EPERM] = "EPERM",   [ENOENT] = "ENOENT", [ESRCH] = "ESRCH",   [EINTR] = "EINTR",
+		[EBADF] = "EBADF",   [ECHILD] = "ECHILD", [EAGAIN] = "EAGAIN", [ENOMEM] = "ENOMEM",
+		[EACCES] = "EACCES", [EFAULT] = "EFAULT", [EINVAL] = "EINVAL", [EPIPE] = "EPIPE",
+		[ENOSYS] = "ENOSYS",
+	};
+
+	if (err < 0 || (size_t)err >= sizeof(names) / sizeof(*names) || !names[err])
+		return "another";
+	return names[err];
+}
+
 static const char *error(long result)
 {
-	return result < 0 ? strerrorname_np(errno) : "ok";
+	return result < 0 ? errno_name(errno) : "ok";
 }
 
 static volatile sig_atomic_t nr_caught, last_code, last_value;

@@ -29,9 +29,24 @@
 		fflush(stdout);                                                                    \
 	} while (0)
 
+/* Not every C library has strerrorname_np(). */
+static const char *errno_name(int err)
+{
+	static const char *const names[] = {
+		[EPERM] = "EPERM",   [ENOENT] = "ENOENT", [ESRCH] = "ESRCH",   [EINTR] = "EINTR",
+		[EBADF] = "EBADF",   [ECHILD] = "ECHILD", [EAGAIN] = "EAGAIN", [ENOMEM] = "ENOMEM",
+		[EACCES] = "EACCES", [EFAULT] = "EFAULT", [EINVAL] = "EINVAL", [EPIPE] = "EPIPE",
+		[ENOSYS] = "ENOSYS",
+	};
+
+	if (err < 0 || (size_t)err >= sizeof(names) / sizeof(*names) || !names[err])
+		return "another";
+	return names[err];
+}
+
 static const char *error(long result)
 {
-	return result < 0 ? strerrorname_np(errno) : "ok";
+	return result < 0 ? errno_name(errno) : "ok";
 }
 
 /* Run @body in a child, and return how it ended. */
@@ -51,7 +66,7 @@ static int in_child(int (*body)(void))
 
 static int in_data = 1, in_bss;
 static __thread int in_tls = 3;
-static volatile unsigned char *pages;
+static unsigned char *pages;
 #define NR_PAGES 64
 
 static unsigned long sum_pages(void)
@@ -95,7 +110,7 @@ static int change_all(void)
 	in_data = 10;
 	in_bss = 20;
 	in_tls = 30;
-	memset((void *)pages, 0xee, NR_PAGES * PAGE);
+	memset(pages, 0xee, NR_PAGES * PAGE);
 	return in_data + in_bss + in_tls;
 }
 
@@ -114,21 +129,21 @@ static void memory(void)
 
 static int look_at_advised(void)
 {
-	const unsigned char *wiped = (unsigned char *)pages + 2 * PAGE;
+	const unsigned char *wiped = pages + 2 * PAGE;
 	unsigned char vec;
 
 	/* What is not there cannot be asked about. */
-	return wiped[0] * 2 + (mincore((void *)pages, PAGE, &vec) < 0 && errno == ENOMEM);
+	return wiped[0] * 2 + (mincore(pages, PAGE, &vec) < 0 && errno == ENOMEM);
 }
 
 static void advice(void)
 {
 	pages[2 * PAGE] = 9;
-	madvise((void *)pages, PAGE, MADV_DONTFORK);
-	madvise((void *)(pages + 2 * PAGE), PAGE, MADV_WIPEONFORK);
+	madvise(pages, PAGE, MADV_DONTFORK);
+	madvise(pages + 2 * PAGE, PAGE, MADV_WIPEONFORK);
 	say("dontfork, wipeonfork: %x\n", (unsigned int)in_child(look_at_advised));
 	say("here %d\n", pages[2 * PAGE]);
-	madvise((void *)pages, PAGE, MADV_DOFORK);
+	madvise(pages, PAGE, MADV_DOFORK);
 }
 
 /* Many at once, each with its own copies of the same pages. */
@@ -469,7 +484,7 @@ static void inheritance(void)
 
 /* ---- vfork and exec ---------------------------------------------------------------------------------------- */
 
-static const char *self;
+static char *self;
 
 static void vforks(void)
 {
@@ -492,7 +507,7 @@ static void vforks(void)
 		_exit(22);
 	}
 	waitpid(pid, &status, 0);
-	say("vfork and failed exec: %s, %x\n", strerrorname_np(seen), (unsigned int)status);
+	say("vfork and failed exec: %s, %x\n", errno_name(seen), (unsigned int)status);
 
 	pid = vfork();
 	if (!pid) {
@@ -507,7 +522,7 @@ static void vforks(void)
 
 static void spawns(void)
 {
-	char *args[] = { (char *)self, "child", "spawned", NULL }, *none[] = { NULL };
+	char *args[] = { self, "child", "spawned", NULL }, *none[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	char line[100] = "";
 	int status, err, fds[2];
@@ -528,7 +543,7 @@ static void spawns(void)
 	waitpid(pid, &status, 0);
 	say("status %x\n", (unsigned int)status);
 	err = posix_spawn(&pid, "/nonexistent", NULL, NULL, args, none);
-	say("spawn of nothing: %s, %s\n", strerrorname_np(err), error(wait(NULL)));
+	say("spawn of nothing: %s, %s\n", errno_name(err), error(wait(NULL)));
 }
 
 /* What the new program finds of the old one. */
