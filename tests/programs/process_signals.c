@@ -218,7 +218,6 @@ static void fork_for_ever(void)
 
 static void be_somewhere(int where)
 {
-	block(SIGTERM);
 	switch (where) {
 	case 0:
 		pause();
@@ -236,6 +235,7 @@ static void be_somewhere(int where)
 
 static void killed_wherever_it_is(void)
 {
+	sigset_t old = block(SIGTERM);
 	int status;
 
 	for (int i = 0; i < 4; i++) {
@@ -251,6 +251,7 @@ static void killed_wherever_it_is(void)
 		waitpid(pid, &status, 0);
 		say("killed: %x\n", (unsigned int)status);
 	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 static void timers(void)
@@ -300,7 +301,7 @@ static void stops_and_goes_on(void)
 	if (!pid) {
 		install(SIGUSR2, 0);
 		raise(SIGSTOP);
-		raise(SIGTSTP);
+		raise(SIGSTOP);
 		_exit(nr_caught);
 	}
 	say("stopped: %x, ", next_status(pid, WUNTRACED));
