@@ -74,6 +74,8 @@ void bench_migrate(struct bench *bench);
 void bench_fault(struct bench *bench);
 void bench_fork(struct bench *bench);
 void bench_mmap(struct bench *bench);
+void bench_mremap(struct bench *bench);
+void bench_threads(struct bench *bench);
 void bench_trap(struct bench *bench);
 void bench_run(struct bench *bench);
 void bench_explore(struct bench *bench);

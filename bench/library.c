@@ -46,7 +46,7 @@ static int library_machine(struct library *library)
 		.nr_frames = library->nr_frames,
 		.core = library->core_memory,
 		.core_size = library->core_size,
-		.nr_cpus = 1,
+		.nr_cpus = 2, /* threads.c */
 		.nr_nodes = 1,
 		.task_size = 0x7ffffffff000,
 		.mmap_min_addr = 0x10000,

@@ -267,7 +267,13 @@ void machine_destroy(struct machine *machine)
 
 unsigned long machine_counter(const struct machine *machine, enum gw_counter counter)
 {
-	return counter < GW_NR_COUNTERS ? machine->counters[counter].v : 0;
+	unsigned long sum = 0;
+
+	if (counter >= GW_NR_COUNTERS)
+		return 0;
+	for (int cpu = 0; cpu < GW_MAX_CPUS; cpu++)
+		sum += machine->counters[cpu].at[counter].v;
+	return sum;
 }
 
 unsigned long machine_free_frames(const struct machine *machine)
@@ -300,7 +306,7 @@ uint64_t machine_random(struct machine *machine)
 /* The countdown is touched only while armed, so that it costs nothing otherwise. */
 bool machine_should_fail(struct machine *machine)
 {
-	counter_add(&machine->nr_allocations, 1);
+	counter_add(&machine->counters[task_cpu()].nr_allocations, 1);
 	if (likely(machine->fail_nth.v == 0))
 		return false;
 	return atomic_add_return(&machine->fail_nth, -1) == 0;
@@ -313,5 +319,9 @@ void machine_fail_nth(struct machine *machine, int nth)
 
 unsigned long machine_nr_allocations(const struct machine *machine)
 {
-	return machine->nr_allocations.v;
+	unsigned long sum = 0;
+
+	for (int cpu = 0; cpu < GW_MAX_CPUS; cpu++)
+		sum += machine->counters[cpu].nr_allocations.v;
+	return sum;
 }

@@ -69,9 +69,12 @@ struct machine {
 	atomic_long_t committed_strictly;
 
 	atomic_t fail_nth;	    /* 0: never; 1: the next allocation fails */
-	struct counter nr_allocations;
 	atomic_t nr_mappings;	    /* live, for machine_destroy() */
-	struct counter counters[GW_NR_COUNTERS];
+	/* By CPU, each in cache lines of its own: two that fault would pass them to and fro. */
+	struct cpu_counters {
+		_Alignas(64) struct counter at[GW_NR_COUNTERS];
+		struct counter nr_allocations;
+	} counters[GW_MAX_CPUS];
 };
 
 static inline bool machine_guard(const struct machine *machine, enum gw_guard guard)
@@ -84,7 +87,7 @@ static inline bool machine_guard(const struct machine *machine, enum gw_guard gu
 
 static inline void count(struct machine *machine, enum gw_counter counter, unsigned long n)
 {
-	counter_add(&machine->counters[counter], n);
+	counter_add(&machine->counters[task_cpu()].at[counter], n);
 }
 
 #define count_event(machine, name)     count(machine, GW_COUNTER_##name, 1)

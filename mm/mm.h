@@ -42,7 +42,6 @@ struct mm {
 	unsigned long def_flags;  /* (m) of mappings to come: VM_LOCKED_MASK; mlockall() */
 	long commit_ahead;	  /* (m) write: accounting.c; 0 while nobody holds it */
 	struct stock stock;	  /* (m) write */
-	atomic_long_t rss_anon, rss_file; /* (a) pages mapped */
 	atomic_t tlb_flush_batched; /* (a) entries replaced whose flush a batch still owes */
 	atomic_t tlb_flush_pending; /* (a) who zaps under mmap_lock for read: madvise.c */
 	atomic_long_t nr_tables;  /* (a) page-table frames, the root included */
@@ -56,6 +55,8 @@ struct mm {
 	unsigned long start_brk, brk, start_stack;		  /* (m) */
 	unsigned long arg_start, arg_end, env_start, env_end;	  /* (m) */
 	struct gw_limits limits;  /* (m) */
+	/* Last: every fault writes them, and reads what is above. */
+	atomic_long_t rss_anon, rss_file; /* (a) pages mapped */
 };
 
 /*
