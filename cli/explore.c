@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECONDS_DEFAULT 10
 #define DEPTH_MAX	16
@@ -17,6 +18,9 @@
 struct explore_command {
 	struct gw_explore explore;
 	const char *save; /* NULL: no file */
+	bool resume;
+	const char *resume_path; /* NULL: the scenario's own */
+	bool has_seed;
 	bool json;
 };
 
@@ -30,6 +34,7 @@ enum {
 	OPT_WITHOUT,
 	OPT_STEP_BOUND,
 	OPT_SAVE,
+	OPT_RESUME,
 	OPT_JSON,
 	OPT_PROFILE,
 };
@@ -47,6 +52,9 @@ static const struct argp_option options[] = {
 	{ "step-bound", OPT_STEP_BOUND, "N", 0, "Take an execution of N steps for a livelock", 0 },
 	{ "without", OPT_WITHOUT, "GUARD[,GUARD]...", 0, "Switch protective measures off", 0 },
 	{ "save", OPT_SAVE, "FILE", 0, "Write the schedule that is found to FILE", 0 },
+	{ "resume", OPT_RESUME, "FILE", OPTION_ARG_OPTIONAL,
+	  "Go on where an exploration was stopped, in FILE (default: the scenario's name and .search)",
+	  0 },
 	{ "profile", OPT_PROFILE, NULL, 0, "Print which places in the core race how often", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Write a JSON object, for programs", 0 },
 	{ 0 },
@@ -90,6 +98,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SEED:
 		explore->seed = value_count(state, "--seed", arg, 0, UINT64_MAX);
+		command->has_seed = true;
 		return 0;
 	case OPT_STEP_BOUND:
 		explore->step_bound =
@@ -100,6 +109,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SAVE:
 		command->save = arg;
+		return 0;
+	case OPT_RESUME:
+		command->resume = true;
+		command->resume_path = arg;
 		return 0;
 	case OPT_JSON:
 		command->json = true;
@@ -121,6 +134,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				explore->strategy);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
+		if (command->resume_path)
+			return 0;
 		argp_error(state, "which scenario?  `godwit races list' lists them");
 		return 0;
 	default:
@@ -140,7 +155,8 @@ static char *help_filter(int key, const char *text, void *input)
 	fputs("Strategies:\n", out);
 	for (size_t i = 0; i < gw_nr_strategies(); i++)
 		fprintf(out, "  %-10s %s\n", gw_strategy_name(i), gw_strategy_summary(i));
-	fputs("\nThe exit code is 1 if something that must hold did not, 3 if the budget ran out, 0 "
+	fputs("\nA search that is interrupted or runs out of its budget is saved, for --resume.\n"
+	      "\nThe exit code is 1 if something that must hold did not, 3 if the budget ran out, 0 "
 	      "if every schedule within the bound was tried, 2 on an error.",
 	      out);
 	fclose(out);
@@ -168,8 +184,113 @@ static sigset_t interrupts(void)
 	return signals;
 }
 
+/* ---- To go on later ------------------------------------------------------------------------------------ */
+
+static void differ(const char *what)
+{
+	errx(EXIT_USAGE, "--resume: the exploration that was saved has another %s", what);
+}
+
+/* What is asked for must be what was saved. */
+static void compare_requests(const struct explore_command *command, const struct gw_explore *saved)
+{
+	const struct gw_explore *asked = &command->explore;
+
+	if (asked->scenario && strcmp(gw_scenario_name(asked->scenario),
+				      gw_scenario_name(saved->scenario)))
+		differ("scenario");
+	if (asked->strategy && strcmp(asked->strategy, saved->strategy))
+		differ("strategy");
+	if (command->has_seed && asked->seed != saved->seed)
+		differ("seed");
+	if (asked->guards_off && asked->guards_off != saved->guards_off)
+		differ("--without");
+	if (asked->step_bound && asked->step_bound != saved->step_bound)
+		differ("--step-bound");
+	if (asked->depth && asked->depth != saved->depth)
+		differ("--depth");
+	if (asked->bounded && (!saved->bounded || asked->preemptions != saved->preemptions))
+		differ("--preemptions");
+}
+
+/* => malloc()ed */
+static char *search_path(const struct explore_command *command)
+{
+	char *path = NULL;
+
+	if (command->resume_path)
+		path = strdup(command->resume_path);
+	else if (asprintf(&path, "%s.search", gw_scenario_name(command->explore.scenario)) < 0)
+		path = NULL;
+	if (!path)
+		errx(EXIT_USAGE, "out of memory");
+	return path;
+}
+
+static struct gw_saved *take_up(struct explore_command *command, const char *path)
+{
+	struct gw_explore request = command->explore;
+	char error[1024];
+	struct gw_saved *saved = gw_saved_load(path, error, sizeof(error));
+
+	if (!saved)
+		errx(EXIT_USAGE, "--resume: %s", error);
+	gw_saved_request(saved, &request);
+	compare_requests(command, &request);
+	gw_scenario_put(command->explore.scenario);
+	command->explore = request;
+	gw_scenario_get(request.scenario);
+	return saved;
+}
+
+/* => an exit code, 0: it is written */
+static int write_search(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "we");
+	bool failed = !out || fputs(text, out) < 0;
+
+	if (out && fclose(out))
+		failed = true;
+	if (!failed)
+		return 0;
+	warn("%s: where the exploration stood could not be saved", path);
+	return EXIT_USAGE;
+}
+
+/* Sampling has nothing to lose. */
+static bool is_worth_saving(const struct explore_command *command)
+{
+	const char *strategy = command->explore.strategy;
+
+	return command->resume || !strcmp(strategy, "auto") || !strcmp(strategy, "dpor") ||
+	       !strcmp(strategy, "source") || !strcmp(strategy, "dfs");
+}
+
+/* => an exit code, 0: nothing went wrong */
+static int keep_search(const struct explore_command *command, const struct gw_verdict *verdict,
+		       const char *path)
+{
+	const struct gw_explore *explore = &command->explore;
+	const char *scenario = gw_scenario_path(explore->scenario);
+
+	if (verdict->saved) {
+		if (write_search(path, verdict->saved))
+			return EXIT_USAGE;
+		if (command->resume_path)
+			fprintf(stderr, "godwit explore --resume=%s goes on from here\n", path);
+		else
+			fprintf(stderr, "godwit explore %s --resume goes on from here\n",
+				scenario ?: gw_scenario_name(explore->scenario));
+	} else if (command->resume && verdict->kind != GW_VERDICT_ERROR) {
+		unlink(path); /* it has come to its end */
+	}
+	return 0;
+}
+
 int cmd_explore(int argc, char **argv)
 {
+	struct gw_saved *saved = NULL;
+	char *path;
 	struct explore_command command = {
 		.explore = { .seed = 1,
 			     .estimate = true,
@@ -183,10 +304,14 @@ int cmd_explore(int argc, char **argv)
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
+	path = search_path(&command);
+	if (command.resume)
+		saved = take_up(&command, path);
 	if (!explore->strategy)
 		explore->strategy = explore->bounded ? "dfs" : "auto";
 	if (!explore->executions && explore->seconds <= 0)
 		explore->seconds = SECONDS_DEFAULT;
+	explore->save = is_worth_saving(&command);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	gw_explore(explore, &verdict);
 	verdict_progress_end();
@@ -200,6 +325,11 @@ int cmd_explore(int argc, char **argv)
 		code = EXIT_USAGE;
 	if (!command.json && verdict.schedule)
 		story_print(stdout, verdict.schedule, true);
+	if (keep_search(&command, &verdict, path))
+		code = EXIT_USAGE;
+	free(path);
+	free(verdict.saved);
+	gw_saved_free(saved);
 	gw_schedule_free(verdict.schedule);
 	free(verdict.profile);
 	gw_scenario_put(explore->scenario);

@@ -6,6 +6,7 @@
  * thousands; only the search can say that there is none.  How long a moment is is counted in steps,
  * not in seconds, so that the same seed gives the same verdict on every host.
  */
+#include "saved.h"
 #include "strategy.h"
 
 #include <stdlib.h>
@@ -106,6 +107,36 @@ static const char *auto_stats(const void *state, struct search_stats *stats)
 	return error;
 }
 
+/* The sample that has been begun is begun once more. */
+static void auto_save(const void *state, struct saving *saving)
+{
+	const struct automatic *automatic = state;
+	const int64_t numbers[] = {
+		(int64_t)automatic->sampled - !automatic->searching,
+		(int64_t)automatic->steps,
+		automatic->searching,
+	};
+
+	saved_put(saving, "auto", numbers, ARRAY_SIZE(numbers));
+	if (automatic->searching)
+		search->save(automatic->search, saving);
+}
+
+static bool auto_restore(void *state, struct explored *x, struct restoring *restoring)
+{
+	struct automatic *automatic = state;
+	int64_t numbers[3];
+
+	if (!saved_get(restoring, "auto", numbers, 3))
+		return false;
+	if (!automatic->sampling || !automatic->search)
+		return saved_reject(restoring, "out of memory");
+	automatic->sampled = (uint64_t)numbers[0];
+	automatic->steps = (uint64_t)numbers[1];
+	automatic->searching = numbers[2];
+	return !automatic->searching || search->restore(automatic->search, x, restoring);
+}
+
 const struct strategy strategy_auto = {
 	.name = "auto",
 	.summary = "pos for a moment, then dpor (the default)",
@@ -114,5 +145,7 @@ const struct strategy strategy_auto = {
 	.begin = auto_begin,
 	.fini = auto_fini,
 	.stats = auto_stats,
+	.save = auto_save,
+	.restore = auto_restore,
 	.steps = { .pick = auto_pick, .choose = auto_choose, .end = auto_end, .shallow = true },
 };

@@ -72,9 +72,44 @@ static const struct reduction none = { .enter = enter, .next = next };
 
 static bool dfs_begin(void *state, struct explored *x, uint64_t execution)
 {
-	if (execution == 0 && !search_begin(state, &none, x))
+	(void)execution;
+	return (((struct search *)state)->x || search_begin(state, &none, x)) &&
+	       search_next_execution(state);
+}
+
+/* With the traces that it has seen, as those of other interleavings are none of them new. */
+static void dfs_save(const void *state, struct saving *saving)
+{
+	const struct dfs *dfs = state;
+	int64_t nr = (int64_t)dfs->traces.nr;
+
+	search_save(&dfs->search, saving, NULL);
+	saved_put(saving, "traces", &nr, 1);
+	for (size_t i = 0; i < dfs->traces.max; i++) {
+		int64_t signature = (int64_t)dfs->traces.slots[i];
+
+		if (signature)
+			saved_put(saving, "trace", &signature, 1);
+	}
+}
+
+static bool dfs_restore(void *state, struct explored *x, struct restoring *restoring)
+{
+	struct dfs *dfs = state;
+	int64_t nr, signature;
+
+	if (!search_begin(&dfs->search, &none, x))
+		return saved_reject(restoring, "out of memory");
+	if (!search_restore(&dfs->search, restoring, NULL) ||
+	    !saved_get(restoring, "traces", &nr, 1))
 		return false;
-	return search_next_execution(state);
+	for (int64_t i = 0; i < nr; i++) {
+		if (!saved_get(restoring, "trace", &signature, 1))
+			return false;
+		if (trace_set_add(&dfs->traces, (uint64_t)signature) < 0)
+			return saved_reject(restoring, "out of memory");
+	}
+	return true;
 }
 
 static void dfs_end(void *state, struct explored *x, enum explored_end end)
@@ -113,5 +148,7 @@ const struct strategy strategy_dfs = {
 	.begin = dfs_begin,
 	.fini = dfs_fini,
 	.stats = dfs_stats,
+	.save = dfs_save,
+	.restore = dfs_restore,
 	.steps = { .pick = search_pick, .choose = search_choose, .end = dfs_end, .shallow = true },
 };

@@ -15,6 +15,8 @@
 #include "search.h"
 #include "wakeup.h"
 
+#include <stdlib.h>
+
 struct dpor {
 	struct search search; /* first: see search.h */
 	struct wakeup_pool pool;
@@ -94,18 +96,105 @@ static const struct reduction optimal = {
 	.next = next,
 };
 
+static bool dpor_open(struct dpor *dpor, struct explored *x)
+{
+	wakeup_init(&dpor->pool);
+	if (!search_begin(&dpor->search, &optimal, x))
+		return false;
+	dpor->search.nodes[0].wakeup = -1;
+	dpor->nr_met = 1;
+	return true;
+}
+
 static bool dpor_begin(void *state, struct explored *x, uint64_t execution)
 {
 	struct dpor *dpor = state;
 
-	if (execution == 0) {
-		wakeup_init(&dpor->pool);
-		if (!search_begin(&dpor->search, &optimal, x))
-			return false;
-		dpor->search.nodes[0].wakeup = -1;
-		dpor->nr_met = 1;
+	(void)execution;
+	return (dpor->search.x || dpor_open(dpor, x)) && search_next_execution(&dpor->search);
+}
+
+/* ---- To go on later ------------------------------------------------------------------------------------ */
+
+#define PLAN_NUMBERS (1 + SAVED_OP) /* how deep in the tree, and the step */
+
+/* @node, with all below it and all to its right. */
+static void save_plan(const struct wakeup_pool *pool, int node, int level, struct saving *saving)
+{
+	for (; node >= 0; node = pool->nodes[node].next) {
+		int64_t numbers[PLAN_NUMBERS] = { level };
+
+		saved_op_to(&pool->nodes[node].op, numbers + 1);
+		saved_put(saving, "plan", numbers, PLAN_NUMBERS);
+		save_plan(pool, pool->nodes[node].child, level + 1, saving);
 	}
-	return search_next_execution(&dpor->search);
+}
+
+static void save_node(const struct search *search, int depth, struct saving *saving)
+{
+	const struct dpor *dpor = (const struct dpor *)search; /* it is the first member */
+
+	save_plan(&dpor->pool, search->nodes[depth].wakeup, 0, saving);
+}
+
+static void dpor_save(const void *state, struct saving *saving)
+{
+	search_save(state, saving, save_node);
+}
+
+/*
+ * A line is a child of the last one that was less deep.  @last: by level, the rightmost so far.
+ * => -1: restoring->error
+ */
+static int restore_plan(struct search *search, struct restoring *restoring, int *last, int levels)
+{
+	struct wakeup_pool *pool = &dpor_of(search)->pool;
+	int root = -1, above = -1;
+
+	while (saved_is(restoring, "plan")) {
+		int64_t numbers[PLAN_NUMBERS];
+		struct op op;
+		int node, level;
+
+		if (!saved_get(restoring, "plan", numbers, PLAN_NUMBERS))
+			return -1;
+		if (!saved_op_from(&search->history, numbers + 1, &op) || numbers[0] < 0 ||
+		    numbers[0] > above + 1 || numbers[0] >= levels)
+			return saved_reject(restoring, "no step that could be planned") - 1;
+		level = (int)numbers[0];
+		node = wakeup_new(pool, &op);
+		if (node < 0)
+			return saved_reject(restoring, "out of memory") - 1;
+		if (root < 0)
+			root = node;
+		else if (level > above)
+			pool->nodes[last[above]].child = node;
+		else
+			pool->nodes[last[level]].next = node;
+		last[level] = node;
+		above = level;
+	}
+	return root >= 0 ? root : saved_reject(restoring, "no plan") - 1;
+}
+
+static bool restore_node(struct search *search, int depth, struct restoring *restoring)
+{
+	int levels = (int)explored_step_bound(search->x) + 1;
+	int *last = malloc((size_t)levels * sizeof(*last));
+
+	if (!last)
+		return saved_reject(restoring, "out of memory");
+	search->nodes[depth].wakeup = restore_plan(search, restoring, last, levels);
+	dpor_of(search)->nr_met = depth + 1;
+	free(last);
+	return search->nodes[depth].wakeup >= 0;
+}
+
+static bool dpor_restore(void *state, struct explored *x, struct restoring *restoring)
+{
+	if (!dpor_open(state, x))
+		return saved_reject(restoring, "out of memory");
+	return search_restore(state, restoring, restore_node);
 }
 
 static void dpor_fini(void *state)
@@ -131,6 +220,8 @@ const struct strategy strategy_dpor = {
 	.begin = dpor_begin,
 	.fini = dpor_fini,
 	.stats = dpor_stats,
+	.save = dpor_save,
+	.restore = dpor_restore,
 	.steps = { .pick = search_pick,
 		   .choose = search_choose,
 		   .end = search_end,

@@ -110,6 +110,7 @@ static bool create_place(struct engine *engine)
 	};
 	size_t size = explored_size(&config);
 
+	engine->explored_size = size;
 	engine->explored_memory = aligned_alloc(64, ALIGN_UP(size, 64ul));
 	if (!engine->explored_memory)
 		return false;

@@ -23,6 +23,7 @@ struct engine {
 	struct arena arena;	  /* the machine and the scenario's data */
 	struct explored *explored;
 	void *explored_memory;
+	size_t explored_size;
 	struct explored_snapshot *start; /* where the race begins */
 	struct engine_task tasks[SCENARIO_TASKS_MAX];
 	struct gw_bound bound;

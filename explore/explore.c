@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "estimate.h"
 #include "profile.h"
+#include "saved.h"
 #include "schedule.h"
 #include "shrink.h"
 #include "strategy.h"
@@ -56,6 +57,10 @@ struct exploration {
 	uint64_t first;	      /* execution of the strategy, which begins anew with a promotion */
 	bool estimated;	      /* or it was not asked for */
 	double search_began;  /* seconds */
+	/* An execution has been begun, and not made yet. */
+	bool begun;
+	uint64_t executions_before; /* of earlier parts of this exploration */
+	double seconds_before;
 };
 
 static double seconds_since(const struct timespec *began)
@@ -222,6 +227,11 @@ static bool is_searching(const struct exploration *e)
 	return stats.sampled <= e->verdict->executions - e->first;
 }
 
+static double seconds_of(const struct exploration *e)
+{
+	return e->seconds_before + seconds_since(&e->began);
+}
+
 /* At the pace so far. */
 static double seconds_left(const struct exploration *e)
 {
@@ -246,7 +256,7 @@ static const char *take_counts(struct exploration *e)
 	if (!e->strategy->stats)
 		return NULL;
 	error = e->strategy->stats(e->state, &stats);
-	verdict->sampled = e->first + stats.sampled;
+	verdict->sampled = min(e->first + stats.sampled, verdict->executions);
 	verdict->traces = stats.traces;
 	verdict->blocked = stats.blocked;
 	verdict->left_out = stats.left_out;
@@ -259,9 +269,10 @@ static bool budget_is_left(struct exploration *e)
 	const struct gw_explore *explore = e->explore;
 	struct gw_verdict *verdict = e->verdict;
 
-	if (explore->executions && verdict->executions >= explore->executions)
+	if (explore->executions &&
+	    verdict->executions - e->executions_before >= explore->executions)
 		return false;
-	verdict->seconds = seconds_since(&e->began);
+	verdict->seconds = seconds_of(e);
 	if (verdict->seconds >= e->next_progress) {
 		take_counts(e);
 		if (explore->progress)
@@ -271,7 +282,8 @@ static bool budget_is_left(struct exploration *e)
 	}
 	if (verdict->interrupted)
 		return false;
-	return explore->seconds <= 0 || verdict->seconds < explore->seconds;
+	return explore->seconds <= 0 ||
+	       verdict->seconds - e->seconds_before < explore->seconds;
 }
 
 /* A search that went wrong has proved nothing, whatever it said. */
@@ -351,6 +363,7 @@ static void begin_anew(struct exploration *e, const struct strategy_params *para
 	if (e->strategy->init)
 		e->strategy->init(e->state, params);
 	e->first = e->verdict->executions;
+	e->begun = false;
 	e->estimated = !e->explore->estimate;
 }
 
@@ -391,7 +404,7 @@ static void take_estimate(struct exploration *e, const struct estimator *estimat
 	estimator_result(estimator, &estimate);
 	verdict->estimate = estimate.traces;
 	verdict->estimate_error = estimate.error;
-	verdict->seconds = e->search_began = seconds_since(&e->began);
+	verdict->seconds = e->search_began = seconds_of(e);
 	if (e->explore->estimated)
 		e->explore->estimated(e->explore->arg, verdict);
 }
@@ -416,6 +429,17 @@ static bool estimate(struct exploration *e, const struct strategy_params *params
 	return going_on;
 }
 
+/* => false: there is none, and nothing is left to try */
+static bool begin_next(struct exploration *e)
+{
+	uint64_t execution = e->verdict->executions - e->first;
+
+	e->begun = e->begun || e->strategy->begin(e->state, e->engine.explored, execution);
+	if (!e->begun)
+		e->verdict->kind = GW_VERDICT_EXHAUSTED;
+	return e->begun;
+}
+
 /* => false: it is over */
 static bool explore_one(struct exploration *e, const struct strategy_params *params)
 {
@@ -423,10 +447,6 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 	struct outcome outcome;
 	bool watched;
 
-	if (!e->strategy->begin(e->state, e->engine.explored, verdict->executions - e->first)) {
-		verdict->kind = GW_VERDICT_EXHAUSTED;
-		return false;
-	}
 	if (must_estimate(e)) {
 		int promoted = verdict->nr_promoted;
 
@@ -435,6 +455,9 @@ static bool explore_one(struct exploration *e, const struct strategy_params *par
 		if (promoted != verdict->nr_promoted)
 			return true;
 	}
+	if (!budget_is_left(e)) /* estimates take some */
+		return false;
+	e->begun = false;
 	watched = must_watch(e);
 	e->engine.unwatched = !watched;
 	engine_execute(&e->engine, &e->strategy->steps, e->state, &outcome);
@@ -461,9 +484,9 @@ static void explore_all(struct exploration *e, const struct strategy_params *par
 	double cpu = cpu_seconds();
 
 	verdict->kind = GW_VERDICT_BUDGET;
-	while (budget_is_left(e) && explore_one(e, params))
+	while (begin_next(e) && budget_is_left(e) && explore_one(e, params))
 		;
-	verdict->seconds = seconds_since(&e->began);
+	verdict->seconds = seconds_of(e);
 	verdict->cpu_seconds = cpu_seconds() - cpu;
 	take_stats(e);
 	verdict->bound_tried = e->explore->bounded && verdict->kind == GW_VERDICT_EXHAUSTED;
@@ -488,6 +511,87 @@ static char *profile_text(struct profile *profile, int lines)
 	return NULL;
 }
 
+/* ---- To go on later -------------------------------------------------------------------------------------- */
+
+static void set_ranges(const struct engine *engine, struct saved_range ranges[2])
+{
+	ranges[0] = (struct saved_range){ (const char *)engine->arena.base, engine->arena.size };
+	ranges[1] = (struct saved_range){ engine->explored_memory, engine->explored_size };
+}
+
+static void save(struct exploration *e)
+{
+	const struct gw_verdict *verdict = e->verdict;
+	const struct saved_counts counts = {
+		.executions = verdict->executions,
+		.steps = verdict->steps,
+		.watched = verdict->watched,
+		.first = e->first,
+		.longest = verdict->longest,
+		.seconds = verdict->seconds,
+		.search_began = e->search_began,
+		.estimated = e->estimated,
+		.estimate = verdict->estimate,
+		.estimate_error = verdict->estimate_error,
+	};
+	struct saving saving;
+	char *text = NULL;
+	size_t size;
+
+	saving.out = open_memstream(&text, &size);
+	if (saving.out) {
+		set_ranges(&e->engine, saving.ranges);
+		saved_put_header(saving.out, e->explore, e->strategy->name,
+				 e->engine.bound.step_bound, verdict, &counts);
+		saved_put(&saving, "state", NULL, 0);
+		if (e->strategy->save)
+			e->strategy->save(e->state, &saving);
+		saved_put(&saving, "end", NULL, 0);
+	}
+	if (!saving.out || fclose(saving.out)) {
+		free(text);
+		fail(e->verdict, "out of memory");
+	} else {
+		e->verdict->saved = text;
+	}
+}
+
+/* => false: it cannot be */
+static bool resume(struct exploration *e, const struct gw_saved *saved)
+{
+	struct gw_verdict *verdict = e->verdict;
+	const struct saved_counts *counts = &saved->counts;
+	struct restoring restoring = {
+		.at = saved->state,
+		.line = saved->line,
+		.path = saved->path,
+		.error = verdict->error,
+		.error_size = sizeof(verdict->error),
+	};
+
+	verdict->executions = e->executions_before = counts->executions;
+	verdict->steps = counts->steps;
+	verdict->watched = counts->watched;
+	verdict->longest = counts->longest;
+	verdict->estimate = counts->estimate;
+	verdict->estimate_error = counts->estimate_error;
+	verdict->nr_promoted = saved->nr_promoted;
+	memcpy(verdict->promoted, saved->promoted, sizeof(verdict->promoted));
+	e->first = counts->first;
+	e->seconds_before = counts->seconds;
+	e->search_began = counts->search_began;
+	e->estimated = counts->estimated;
+	set_ranges(&e->engine, restoring.ranges);
+	if (!engine_promote(&e->engine, saved->promoted, saved->nr_promoted))
+		saved_reject(&restoring, "memory is promoted that the machine does not have");
+	else if ((!e->strategy->restore ||
+		  e->strategy->restore(e->state, e->engine.explored, &restoring)) &&
+		 saved_get(&restoring, "end", NULL, 0))
+		return true;
+	verdict->kind = GW_VERDICT_ERROR;
+	return false;
+}
+
 static void explore_by_strategy(struct exploration *e)
 {
 	const struct gw_explore *explore = e->explore;
@@ -507,7 +611,10 @@ static void explore_by_strategy(struct exploration *e)
 	} else {
 		if (e->strategy->init)
 			e->strategy->init(e->state, &params);
-		explore_all(e, &params);
+		if (!explore->resume || resume(e, explore->resume))
+			explore_all(e, &params);
+		if (explore->save && e->begun && e->verdict->kind == GW_VERDICT_BUDGET)
+			save(e);
 		if (e->strategy->fini)
 			e->strategy->fini(e->state);
 		if (profile)

@@ -113,7 +113,7 @@ static int grow_objects(struct history *history)
 }
 
 /* => a number, -1 for no object, or -ENOMEM */
-static int object_number(struct history *history, const void *object)
+int history_object(struct history *history, const void *object)
 {
 	unsigned int slot;
 
@@ -146,7 +146,7 @@ static bool has_no_object(const struct history *history, const struct explored_s
 static int op_of(struct history *history, const struct explored_step *step, int task,
 		 struct op *op)
 {
-	int object = has_no_object(history, step) ? -1 : object_number(history, step->object);
+	int object = has_no_object(history, step) ? -1 : history_object(history, step->object);
 
 	if (object == -ENOMEM)
 		return -ENOMEM;

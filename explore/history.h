@@ -68,6 +68,9 @@ int history_extend(struct history *history, const struct explored *x) __must_che
 /* @task of @x is about to be picked: note what it is going to change. */
 void history_before_step(struct history *history, const struct explored *x, int task);
 
+/* The number of @object, which is met now if it was not before.  => -ENOMEM */
+int history_object(struct history *history, const void *object) __must_check;
+
 /* What @task of @x is about to do.  => -ENOMEM, or -ENOENT: nothing */
 int history_next(struct history *history, const struct explored *x, int task,
 		 struct op *op) __must_check;

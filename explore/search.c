@@ -328,6 +328,10 @@ bool search_next_execution(struct search *search)
 {
 	if (search->error[0])
 		return false;
+	if (search->ready) {
+		search->ready = false;
+		return true;
+	}
 	if (search->started) {
 		if (search->reduction->reverse)
 			analyse_all(search);
@@ -336,5 +340,112 @@ bool search_next_execution(struct search *search)
 	}
 	search->started = true;
 	search->blocked = false;
+	return true;
+}
+
+/* ---- To go on later ------------------------------------------------------------------------------------------ */
+
+#define NODE_NUMBERS (SAVED_OP + 8)
+
+static void save_node(const struct search *search, int depth, struct saving *saving)
+{
+	const struct node *node = &search->nodes[depth];
+	int64_t numbers[NODE_NUMBERS] = { 0 };
+
+	saved_op_to(&node->taken, numbers);
+	numbers[SAVED_OP] = node->choice;
+	numbers[SAVED_OP + 1] = node->nr_choices;
+	numbers[SAVED_OP + 2] = node->choices_left;
+	numbers[SAVED_OP + 3] = node->sleep;
+	numbers[SAVED_OP + 4] = node->backtrack;
+	numbers[SAVED_OP + 5] = node->explored;
+	numbers[SAVED_OP + 6] = node->preemptions;
+	numbers[SAVED_OP + 7] = node->stays;
+	saved_put(saving, "node", numbers, NODE_NUMBERS);
+	for (uint32_t left = node->sleep; left; left &= left - 1) {
+		saved_op_to(&search_sleeping(search, depth)[__builtin_ctz(left)], numbers);
+		saved_put(saving, "sleeps", numbers, SAVED_OP);
+	}
+}
+
+void search_save(const struct search *search, struct saving *saving,
+		 void (*node)(const struct search *search, int depth, struct saving *saving))
+{
+	const struct search_stats *stats = &search->stats;
+	const int64_t numbers[] = {
+		(int64_t)stats->traces,	  (int64_t)stats->blocked, (int64_t)stats->steps,
+		(int64_t)stats->left_out, search->decided,
+	};
+
+	saved_put_objects(saving, &search->history);
+	saved_put(saving, "search", numbers, ARRAY_SIZE(numbers));
+	for (int depth = 0; depth < search->decided; depth++) {
+		save_node(search, depth, saving);
+		if (node)
+			node(search, depth, saving);
+	}
+}
+
+static bool restore_sleeping(struct search *search, int depth, struct restoring *restoring)
+{
+	for (uint32_t left = search->nodes[depth].sleep; left; left &= left - 1) {
+		int64_t numbers[SAVED_OP];
+		struct op op;
+
+		if (!saved_get(restoring, "sleeps", numbers, SAVED_OP))
+			return false;
+		if (!saved_op_from(&search->history, numbers, &op) ||
+		    op.task != __builtin_ctz(left))
+			return saved_reject(restoring, "no step that could sleep");
+		search_sleeping(search, depth)[op.task] = op;
+	}
+	return true;
+}
+
+static bool restore_node(struct search *search, int depth, struct restoring *restoring)
+{
+	struct node *node = &search->nodes[depth];
+	int64_t numbers[NODE_NUMBERS];
+
+	if (!saved_get(restoring, "node", numbers, NODE_NUMBERS))
+		return false;
+	if (!saved_op_from(&search->history, numbers, &node->taken) ||
+	    (uint64_t)numbers[SAVED_OP + 3] >> search->history.nr_tasks)
+		return saved_reject(restoring, "no step of this scenario");
+	node->choice = (unsigned int)numbers[SAVED_OP];
+	node->nr_choices = (unsigned int)numbers[SAVED_OP + 1];
+	node->choices_left = (unsigned int)numbers[SAVED_OP + 2];
+	node->sleep = (uint32_t)numbers[SAVED_OP + 3];
+	node->backtrack = (uint32_t)numbers[SAVED_OP + 4];
+	node->explored = (uint32_t)numbers[SAVED_OP + 5];
+	node->preemptions = (unsigned int)numbers[SAVED_OP + 6];
+	node->stays = (int)numbers[SAVED_OP + 7];
+	return restore_sleeping(search, depth, restoring);
+}
+
+bool search_restore(struct search *search, struct restoring *restoring,
+		    bool (*node)(struct search *search, int depth, struct restoring *restoring))
+{
+	struct search_stats *stats = &search->stats;
+	int64_t numbers[5];
+
+	if (!saved_get_objects(restoring, &search->history) ||
+	    !saved_get(restoring, "search", numbers, 5))
+		return false;
+	stats->traces = (uint64_t)numbers[0];
+	stats->blocked = (uint64_t)numbers[1];
+	stats->steps = (uint64_t)numbers[2];
+	stats->left_out = (uint64_t)numbers[3];
+	if (numbers[4] < 0 || numbers[4] > explored_step_bound(search->x))
+		return saved_reject(restoring, "more steps than an execution may have");
+	for (int depth = 0; depth < numbers[4]; depth++) {
+		if (!reserve(search, depth))
+			return saved_reject(restoring, "out of memory");
+		if (!restore_node(search, depth, restoring) ||
+		    (node && !node(search, depth, restoring)))
+			return false;
+	}
+	search->decided = (int)numbers[4];
+	search->started = search->ready = true;
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "history.h"
 #include "profile.h"
 #include "races.h"
+#include "saved.h"
 #include "strategy.h"
 
 struct node {
@@ -54,6 +55,7 @@ struct search {
 	int *candidates;
 	int decided; /* nodes from the root whose branch is chosen already */
 	bool started, blocked;
+	bool ready; /* for the next execution, as it was when it was saved */
 	struct op pending[HISTORY_TASKS_MAX]; /* of tasks that are blocked at the end */
 	int nr_pending;
 	struct search_stats stats;
@@ -65,6 +67,15 @@ struct search {
 
 /* After search_init(), once.  => false: out of memory, and search->error says so */
 bool search_begin(struct search *search, const struct reduction *reduction, struct explored *x);
+/*
+ * Between search_next_execution() and the execution.  With what the reduction has of a node, if it
+ * has more than struct node: one call for each.
+ */
+void search_save(const struct search *search, struct saving *saving,
+		 void (*node)(const struct search *search, int depth, struct saving *saving));
+/* After search_begin().  => false: restoring->error */
+bool search_restore(struct search *search, struct restoring *restoring,
+		    bool (*node)(struct search *search, int depth, struct restoring *restoring));
 /* Get ready for another execution.  => false: there is none, or search->error */
 bool search_next_execution(struct search *search);
 

@@ -63,9 +63,21 @@ static const struct reduction source_sets = {
 
 static bool source_begin(void *state, struct explored *x, uint64_t execution)
 {
-	if (execution == 0 && !search_begin(state, &source_sets, x))
-		return false;
-	return search_next_execution(state);
+	(void)execution;
+	return (((struct search *)state)->x || search_begin(state, &source_sets, x)) &&
+	       search_next_execution(state);
+}
+
+static void source_save(const void *state, struct saving *saving)
+{
+	search_save(state, saving, NULL);
+}
+
+static bool source_restore(void *state, struct explored *x, struct restoring *restoring)
+{
+	if (!search_begin(state, &source_sets, x))
+		return saved_reject(restoring, "out of memory");
+	return search_restore(state, restoring, NULL);
 }
 
 const struct strategy strategy_source = {
@@ -76,5 +88,7 @@ const struct strategy strategy_source = {
 	.begin = source_begin,
 	.fini = search_fini,
 	.stats = search_stats,
+	.save = source_save,
+	.restore = source_restore,
 	.steps = { .pick = search_pick, .choose = search_choose, .end = search_end, .shallow = true },
 };

@@ -21,6 +21,9 @@ struct strategy_params {
 	struct profile *profile; /* of searches: where races are noted; NULL: nowhere */
 };
 
+struct saving;
+struct restoring;
+
 /* What a search has seen; sampling has nothing of the kind. */
 struct search_stats {
 	uint64_t sampled; /* executions that belong to no search */
@@ -47,6 +50,12 @@ struct strategy {
 	struct explored_strategy steps;
 	/* NULL if it is no search.  => what went wrong, so that nothing is proved; NULL: nothing */
 	const char *(*stats)(const void *state, struct search_stats *stats);
+	/*
+	 * Write down what it knows, when it has begun an execution that has not been made, and take it
+	 * up again, after init(): then begin() is called for that execution.  Both NULL: nothing.
+	 */
+	void (*save)(const void *state, struct saving *saving);
+	bool (*restore)(void *state, struct explored *x, struct restoring *restoring);
 };
 
 extern const struct strategy strategy_auto;

@@ -141,6 +141,7 @@ struct gw_verdict {
 	struct gw_bound bound;
 	char *profile;		      /* if it was asked for; the caller's, to free() */
 	bool interrupted;
+	char *saved;		      /* if that was asked for, to go on from; the caller's, to free() */
 	uint64_t left_out;	      /* places where the bound on preemptions cut schedules off */
 	bool bound_tried;	      /* every schedule within that bound was tried */
 	uint64_t watched;	      /* executions in which plain accesses were looked at */
@@ -163,9 +164,25 @@ struct gw_verdict {
 	char error[1024];
 };
 
+/* ---- Explorations that were stopped -------------------------------------------------------------- */
+
+/*
+ * What gw_verdict.saved says, read back.  It goes on in the program that saved it only.
+ * NULL: @error says what is wrong, as PATH:LINE: and a sentence.
+ */
+struct gw_saved;
+struct gw_saved *gw_saved_load(const char *path, char *error, size_t error_size);
+void gw_saved_free(struct gw_saved *saved); /* or NULL */
+
 /* ---- Exploring ------------------------------------------------------------------------------- */
 
 struct gw_explore {
+	/*
+	 * Go on with this one, whose scenario, strategy, seed, guards and bounds gw_saved_request() has
+	 * put here; counts go on, budgets begin anew.  NULL: from the beginning.
+	 */
+	const struct gw_saved *resume;
+	bool save; /* when the budget runs out, in gw_verdict.saved */
 	const struct gw_scenario *scenario;
 	const char *strategy;	 /* NULL: "auto" */
 	uint64_t seed;
@@ -195,6 +212,8 @@ struct gw_explore {
 	bool (*interrupted)(void *arg);
 	void *arg;
 };
+
+void gw_saved_request(const struct gw_saved *saved, struct gw_explore *explore);
 
 /*
  * One of @executions and @seconds must be given.  What is found is replayed once before it is
