@@ -395,24 +395,24 @@ static struct item node_item(struct vma_node *node)
 
 /* ---- Committing --------------------------------------------------------------------------------- */
 
-static void node_free_rcu(struct rcu_head *rcu)
+/* All nodes that one change has retired: they go together, as the grace period is the same. */
+static void nodes_free_rcu(struct rcu_head *rcu)
 {
-	struct vma_node *node = container_of(rcu, struct vma_node, rcu);
+	struct vma_node *node = container_of(rcu, struct vma_node, rcu), *next;
 
-	machine_free(node->machine, KMEM_VMA_NODE, node);
+	for (; node; node = next) {
+		next = node->next;
+		machine_free(node->machine, KMEM_VMA_NODE, node);
+	}
 }
 
 void vma_tree_commit(struct vma_tree *tree, struct vma_tree_change *change)
 {
-	struct vma_node *node, *next;
-
 	ASSERT(tree->root == change->old_root);
 	rcu_assign_pointer(tree->root, change->new_root);
 	tree->count = change->new_count;
-	for (node = change->retired; node; node = next) {
-		next = node->next;
-		call_rcu(&node->rcu, node_free_rcu);
-	}
+	if (change->retired)
+		call_rcu(&change->retired->rcu, nodes_free_rcu);
 	change->fresh = change->retired = NULL;
 }
 
