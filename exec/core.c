@@ -96,6 +96,12 @@ __export const struct gw_core SYNC_CORE_TABLE = {
 	.mapping_put = mapping_put,
 	.mapping_size = mapping_size,
 	.mapping_read = mapping_read,
+	.mapping_write = mapping_write,
+	.mapping_update = mapping_update,
+	.mapping_truncate = mapping_truncate,
+	.mapping_punch_hole = mapping_punch_hole,
+	.mapping_sync = mapping_sync,
+	.mapping_users = mapping_users,
 
 	.exec = exec_program,
 

@@ -125,7 +125,7 @@ static int insert_temporary_stack(struct mm *mm, struct vma *vma)
 	vma->start = vma->end - PAGE_SIZE;
 	vma->pgoff = vma->start >> PAGE_SHIFT;
 	vma->flags = VM_STACK_FLAGS | VM_STACK_INCOMPLETE_SETUP;
-	vma->page_prot = vm_get_page_prot(vma->flags);
+	vma->page_prot = vma_page_prot(vma, vma->flags);
 	mmap_write_lock(mm);
 	err = vma_insert(mm, vma);
 	mmap_write_unlock(mm);

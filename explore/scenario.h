@@ -13,6 +13,7 @@
 
 #include "compiler.h"
 #include "explored.h"
+#include "sync.h"
 
 struct scenario_task;
 
@@ -93,3 +94,20 @@ struct memory_file {
 /* A mapping of @file, which must outlive it; a reference for the caller. */
 int memory_file_map(struct world *world, const struct memory_file *file, const char *name,
 		    struct mapping **mapping) __must_check;
+/* Shared memory of @size bytes. */
+int shared_memory_create(struct world *world, size_t size, const char *name,
+			 struct mapping **mapping) __must_check;
+
+/* ---- A file that can be written: it lies in world->data ------------------------------------------ */
+
+struct disk {
+	struct spinlock lock; /* LOCK_DISK: all of it.  Each access is a step. */
+	size_t size, room;    /* bytes */
+	unsigned char *bytes; /* @room of them; those beyond @size are zero */
+};
+
+/* @disk's bytes are @file's at first.  A reference for the caller. */
+int disk_map(struct world *world, struct disk *disk, const struct memory_file *file,
+	     const char *name, struct mapping **mapping) __must_check;
+/* The word at @offset, or 0 beyond the end. */
+uint64_t disk_word(struct disk *disk, size_t offset);

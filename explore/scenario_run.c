@@ -27,6 +27,10 @@ struct text_world {
 	struct mapping *program;
 	unsigned long labels[LABELS_MAX];
 	struct folio *pins[PINS_MAX]; /* NULL: it failed, or was given back */
+	struct text_disk {
+		struct disk disk;
+		unsigned char bytes[DISK_ROOM];
+	} disks[];
 };
 
 /* How an operation ended. */
@@ -257,6 +261,7 @@ static struct ending run_mmap(struct world *world, const struct operation *op)
 		.flags = op->map_flags,
 		.mapping = op->file >= 0 ? state->files[op->file] : NULL,
 		.pgoff = op->pgoff,
+		.writable = op->file >= 0 && text_of(world)->files[op->file].kind != FILE_CONSTANT,
 	};
 	long addr = world->core->mmap(state->mms[op->process], &args);
 
@@ -441,6 +446,40 @@ static struct ending run_change(struct world *world, const struct operation *op)
 	return ended(world->core->mprotect(mm, addr, op->len, op->prot));
 }
 
+/* The word at an offset of a file, as read(2) and write(2) do it. */
+static struct ending run_word(struct world *world, const struct operation *op)
+{
+	const struct gw_core *core = world->core;
+	const struct text_world *state = world->data;
+	struct mapping *mapping = state->files[op->file];
+	uint64_t word = 0;
+	long nr;
+
+	if (op->code == OP_WRITE)
+		return ended(core->mapping_write(mapping, &op->value, sizeof(word), op->offset));
+	nr = core->mapping_read(mapping, &word, sizeof(word), op->offset);
+	return nr < 0 ? ended(nr) : ended_value(word);
+}
+
+static struct ending run_file(struct world *world, const struct operation *op)
+{
+	const struct gw_core *core = world->core;
+	struct text_world *state = world->data;
+	struct mapping *mapping = state->files[op->file];
+
+	switch ((int)op->code) {
+	case OP_DISK:
+		return ended_value(disk_word(
+			&state->disks[text_of(world)->files[op->file].disk].disk, op->offset));
+	case OP_PUNCH:
+		return ended(core->mapping_punch_hole(mapping, op->offset, op->len));
+	case OP_SYNC:
+		return ended(core->mapping_sync(mapping, 0, ~0ull));
+	default:
+		return ended(core->mapping_truncate(mapping, op->offset));
+	}
+}
+
 static struct ending run_look(struct world *world, const struct operation *op)
 {
 	const struct gw_core *core = world->core;
@@ -462,6 +501,7 @@ static struct ending (*const runners[])(struct world *world, const struct operat
 	[OP_COPY_FROM] = run_copy,
 	[OP_COPY_TO] = run_copy,
 	[OP_COUNTER] = run_look,
+	[OP_DISK] = run_file,
 	[OP_DEVICE_READ] = run_pinned,
 	[OP_DEVICE_WRITE] = run_pinned,
 	[OP_EXEC] = run_exec,
@@ -483,11 +523,16 @@ static struct ending (*const runners[])(struct world *world, const struct operat
 	[OP_MUNLOCKALL] = run_say,
 	[OP_MUNLOCK] = run_say,
 	[OP_MUNMAP] = run_change,
+	[OP_PUNCH] = run_file,
+	[OP_READ] = run_word,
 	[OP_PIN] = run_pin,
 	[OP_RSS] = run_look,
 	[OP_STORE] = run_access,
+	[OP_SYNC] = run_file,
+	[OP_TRUNCATE] = run_file,
 	[OP_UNPIN] = run_pinned,
 	[OP_VMAS] = run_look,
+	[OP_WRITE] = run_word,
 };
 BUILD_ASSERT(ARRAY_SIZE(runners) == NR_OPERATIONS);
 
@@ -513,6 +558,25 @@ static void run_section(struct world *world, const struct section *section)
 
 /* ---- Set-up, tasks, what is expected ------------------------------------------------------------------------ */
 
+static int make_file(struct world *world, const struct text_file *file, struct mapping **mapping)
+{
+	struct text_world *state = world->data;
+	struct text_disk *disk;
+
+	switch (file->kind) {
+	case FILE_CONSTANT:
+		return memory_file_map(world, &file->content, file->name, mapping);
+	case FILE_SHMEM:
+		return shared_memory_create(world, file->content.size, file->name, mapping);
+	case FILE_WRITABLE:
+		break;
+	}
+	disk = &state->disks[file->disk];
+	disk->disk.bytes = disk->bytes;
+	disk->disk.room = DISK_ROOM;
+	return disk_map(world, &disk->disk, &file->content, file->name, mapping);
+}
+
 static void make_files(struct world *world)
 {
 	const struct scenario_text *text = text_of(world);
@@ -522,8 +586,7 @@ static void make_files(struct world *world)
 	if (text->has_exec)
 		err = memory_file_map(world, &tiny_program, "/bin/true", &state->program);
 	for (int i = 0; !err && i < text->nr_files; i++)
-		err = memory_file_map(world, &text->files[i].content, text->files[i].name,
-				      &state->files[i]);
+		err = make_file(world, &text->files[i], &state->files[i]);
 	scenario_expect(err == 0, "the files: error %d", err);
 }
 
@@ -577,7 +640,8 @@ void scenario_text_bind(struct scenario_text *text)
 	struct gw_scenario *scenario = &text->scenario;
 
 	scenario->text = text;
-	scenario->data_size = sizeof(struct text_world);
+	scenario->data_size = sizeof(struct text_world) +
+			      (size_t)text->nr_disks * sizeof(struct text_disk);
 	scenario->setup = set_up;
 	for (int i = 0; i < text->nr_tasks; i++)
 		scenario->tasks[i].run = run_task;

@@ -489,15 +489,52 @@ static bool parse_migrate(struct reader *reader, struct operation *op)
 	return true;
 }
 
+static bool parse_file_name(struct reader *reader, struct operation *op)
+{
+	op->file = find_file(reader->text, reader->next);
+	if (op->file < 0)
+		return reject_next(reader, "the name of a file that is declared above");
+	reader->next++;
+	return true;
+}
+
+/* What is on a disk must have one. */
+static bool parse_file_offset(struct reader *reader, struct operation *op)
+{
+	const struct word *name = reader->next;
+
+	if (!parse_file_name(reader, op))
+		return false;
+	if (op->code == OP_DISK && reader->text->files[op->file].kind != FILE_WRITABLE)
+		return reject(reader, name, "this file is not written back: expected one that is "
+					    "declared 'writable'");
+	return parse_number(reader, "an offset in bytes", 0, UINT64_MAX, &op->offset);
+}
+
+static bool parse_truncate(struct reader *reader, struct operation *op)
+{
+	return parse_file_name(reader, op) &&
+	       parse_number(reader, "a size in bytes", 0, UINT64_MAX, &op->offset);
+}
+
+static bool parse_punch(struct reader *reader, struct operation *op)
+{
+	return parse_file_offset(reader, op) && parse_length(reader, op);
+}
+
+static bool parse_write(struct reader *reader, struct operation *op)
+{
+	return parse_file_offset(reader, op) &&
+	       parse_number(reader, "a value", 0, UINT64_MAX, &op->value);
+}
+
 static bool parse_mmap_file(struct reader *reader, struct operation *op)
 {
 	uint64_t number;
 
-	op->file = find_file(reader->text, reader->next);
-	if (op->file < 0)
-		return reject_next(reader, "the name of a file that is declared above");
+	if (!parse_file_name(reader, op))
+		return false;
 	op->map_flags &= ~MAP_ANONYMOUS;
-	reader->next++;
 	if (reader->next->kind != WORD_PLAIN ||
 	    !number_of(reader->next->at, reader->next->len, &number))
 		return true;
@@ -699,6 +736,7 @@ static bool (*const parsers[])(struct reader *reader, struct operation *op) = {
 	[OP_COPY_FROM] = parse_address,
 	[OP_COPY_TO] = parse_address_value,
 	[OP_COUNTER] = parse_counter,
+	[OP_DISK] = parse_file_offset,
 	[OP_DEVICE_READ] = parse_use_of_pin,
 	[OP_DEVICE_WRITE] = parse_use_of_pin,
 	[OP_EXEC] = parse_exec,
@@ -720,11 +758,16 @@ static bool (*const parsers[])(struct reader *reader, struct operation *op) = {
 	[OP_MUNLOCK] = parse_range,
 	[OP_MUNLOCKALL] = parse_nothing,
 	[OP_MUNMAP] = parse_range,
+	[OP_PUNCH] = parse_punch,
+	[OP_READ] = parse_file_offset,
 	[OP_PIN] = parse_pin,
 	[OP_RSS] = parse_nothing,
 	[OP_STORE] = parse_address_value,
+	[OP_SYNC] = parse_file_name,
+	[OP_TRUNCATE] = parse_truncate,
 	[OP_UNPIN] = parse_use_of_pin,
 	[OP_VMAS] = parse_nothing,
+	[OP_WRITE] = parse_write,
 };
 BUILD_ASSERT(ARRAY_SIZE(parsers) == NR_OPERATIONS);
 
@@ -864,6 +907,12 @@ bool operation_needs_process(const struct operation *op)
 	case OP_DEVICE_READ:
 	case OP_DEVICE_WRITE:
 	case OP_UNPIN:
+	case OP_DISK:
+	case OP_PUNCH:
+	case OP_READ:
+	case OP_SYNC:
+	case OP_TRUNCATE:
+	case OP_WRITE:
 		return false;
 	default:
 		return !op->everything;
@@ -1142,6 +1191,23 @@ static bool parse_process(struct reader *reader)
 	return true;
 }
 
+/* The last words: "writable", "shmem". */
+static bool parse_file_kind(struct reader *reader, struct text_file *file)
+{
+	const struct word *word = reader->next;
+
+	if (accept(reader, "shmem")) {
+		file->kind = FILE_SHMEM;
+	} else if (accept(reader, "writable")) {
+		file->kind = FILE_WRITABLE;
+		file->disk = reader->text->nr_disks++;
+		if (file->content.size > DISK_ROOM)
+			return reject(reader, word, "a writable file has at most %d bytes",
+				      DISK_ROOM);
+	}
+	return true;
+}
+
 /* Every word of the file is the same number. */
 static bool parse_file(struct reader *reader)
 {
@@ -1155,7 +1221,8 @@ static bool parse_file(struct reader *reader)
 		return reject_next(reader, "a name that no file has yet");
 	if (!parse_name(reader, "the file's name", NAME_LEN_MAX, &file->name) ||
 	    !parse_number(reader, "its size", 0, FILE_SIZE_MAX, &size) ||
-	    (!at_end(reader) &&
+	    (!at_end(reader) && !word_is(reader->next, "shmem") &&
+	     !word_is(reader->next, "writable") &&
 	     !parse_number(reader, "the value of its words", 0, UINT64_MAX, &value)))
 		return false;
 	words = text_alloc(text, ALIGN_UP(size, 8));
@@ -1165,7 +1232,7 @@ static bool parse_file(struct reader *reader)
 		words[i] = value;
 	file->content = (struct memory_file){ .bytes = words, .size = size };
 	text->nr_files++;
-	return true;
+	return parse_file_kind(reader, file);
 }
 
 /* The names of guards up to anything else, as bits. */

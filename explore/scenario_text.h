@@ -30,6 +30,7 @@
 	X(COUNTER, "counter", AT_EXPECT, HAS_VALUE, "counter NAME")                                \
 	X(DEVICE_READ, "device_read", AT_ALL, MAY_FAIL | HAS_VALUE, "device_read PIN")             \
 	X(DEVICE_WRITE, "device_write", AT_ALL, MAY_FAIL, "device_write PIN VALUE")                \
+	X(DISK, "disk", AT_EXPECT, HAS_VALUE, "disk FILE OFFSET")                                  \
 	X(EXEC, "exec", AT_SETUP | AT_TASK, MAY_FAIL,                                              \
 	  "exec [randomized] PROGRAM [ARGUMENT[*N]]...")                                           \
 	X(EXIT, "exit", AT_SETUP | AT_TASK, 0, "exit")                                             \
@@ -55,10 +56,15 @@
 	X(MUNLOCKALL, "munlockall", AT_ALL, MAY_FAIL, "munlockall")                                \
 	X(MUNMAP, "munmap", AT_ALL, MAY_FAIL, "munmap ADDRESS LENGTH")                             \
 	X(PIN, "pin", AT_ALL, MAY_FAIL, "PIN = pin ADDRESS read|write [reference] [fast] [force]") \
+	X(PUNCH, "punch", AT_ALL, MAY_FAIL, "punch FILE OFFSET LENGTH")                            \
+	X(READ, "read", AT_ALL, MAY_FAIL | HAS_VALUE, "read FILE OFFSET")                          \
 	X(RSS, "rss", AT_EXPECT, HAS_VALUE, "rss")                                                 \
 	X(STORE, "store", AT_ALL, MAY_FAULT, "store ADDRESS VALUE")                                \
+	X(SYNC, "sync", AT_ALL, MAY_FAIL, "sync FILE")                                             \
+	X(TRUNCATE, "truncate", AT_ALL, MAY_FAIL, "truncate FILE SIZE")                            \
 	X(UNPIN, "unpin", AT_ALL, MAY_FAIL, "unpin PIN")                                           \
-	X(VMAS, "vmas", AT_EXPECT, HAS_VALUE, "vmas")
+	X(VMAS, "vmas", AT_EXPECT, HAS_VALUE, "vmas")                                              \
+	X(WRITE, "write", AT_ALL, MAY_FAIL, "write FILE OFFSET VALUE")
 
 #define AT_SETUP  1
 #define AT_TASK	  2
@@ -105,6 +111,7 @@ struct operation {
 	unsigned int gup_flags;
 	bool fast;
 	unsigned long pgoff;
+	uint64_t offset; /* in a file, or its size */
 	enum gw_access access;
 	enum gw_migrate_mode mode;
 	enum gw_counter counter;
@@ -137,9 +144,16 @@ struct text_process {
 	int nr_users; /* tasks that hold a reference when the race begins */
 };
 
+/* Constant; written back to a disk; or memory alone. */
+enum text_file_kind { FILE_CONSTANT, FILE_WRITABLE, FILE_SHMEM };
+
+#define DISK_ROOM 16384 /* bytes that a writable file may come to have */
+
 struct text_file {
 	const char *name;
+	enum text_file_kind kind;
 	struct memory_file content;
+	int disk; /* FILE_WRITABLE: which of the disks */
 };
 
 struct text_label {
@@ -166,7 +180,7 @@ struct scenario_text {
 	struct text_file files[FILES_MAX];
 	struct text_label labels[LABELS_MAX];
 	struct text_pin pins[PINS_MAX];
-	int nr_processes, nr_files, nr_labels, nr_pins, nr_tasks;
+	int nr_processes, nr_files, nr_disks, nr_labels, nr_pins, nr_tasks;
 	bool has_exec;
 	struct section setup, expect, tasks[SCENARIO_TASKS_MAX];
 };

@@ -16,6 +16,8 @@
  */
 #include "vma.h"
 
+#include "filemap.h"
+
 #include <errno.h>
 
 /*
@@ -33,6 +35,20 @@ pgprot_t vm_get_page_prot(unsigned long flags)
 	if ((flags & (VM_WRITE | VM_SHARED)) == (VM_WRITE | VM_SHARED))
 		prot |= PTE_BIT(WRITE);
 	return (pgprot_t){ prot };
+}
+
+bool vma_wants_writenotify(const struct vma *vma, unsigned long flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED)) == (VM_WRITE | VM_SHARED) && vma->mapping &&
+	       mapping_tracks_dirty(vma->mapping);
+}
+
+/* Pages whose first write must be noticed are mapped read-only until then, like private ones. */
+pgprot_t vma_page_prot(const struct vma *vma, unsigned long flags)
+{
+	if (vma_wants_writenotify(vma, flags))
+		flags &= ~(unsigned long)VM_SHARED;
+	return vm_get_page_prot(flags);
 }
 
 static bool is_data_mapping(unsigned long flags)
@@ -141,31 +157,51 @@ unsigned long vm_committed(struct machine *machine)
 		       : machine->committed.v;
 }
 
-static long commit_allowed(const struct mm *mm)
+/* To somebody who has mapped @total_vm pages. */
+static long commit_allowed(const struct machine *machine, unsigned long total_vm)
 {
-	const struct machine *machine = mm->machine;
 	unsigned long share = machine->nr_guest_frames / 32;
 	unsigned long user_reserve = min(share, USER_RESERVE_MAX);
 
 	return (long)commit_limit(machine) - (long)min(share, ADMIN_RESERVE_MAX) -
-	       (long)min(mm->total_vm / 32, user_reserve);
+	       (long)min(total_vm / 32, user_reserve);
+}
+
+/* => -ENOMEM */
+static int commit_charge(struct machine *machine, unsigned long nr_pages, unsigned long total_vm)
+{
+	long sum;
+
+	if (machine->overcommit_memory == OVERCOMMIT_GUESS && nr_pages > machine->nr_guest_frames)
+		return -ENOMEM;
+	sum = commit_add(machine, (long)nr_pages);
+	if (machine->overcommit_memory == OVERCOMMIT_NEVER &&
+	    sum >= commit_allowed(machine, total_vm)) {
+		commit_add(machine, -(long)nr_pages);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int vm_commit_reserve(struct mm *mm, unsigned long nr_pages)
 {
-	struct machine *machine = mm->machine;
-	long sum;
+	int err;
 
 	rwsem_assert_held_write(&mm->mmap_lock);
-	if (machine->overcommit_memory == OVERCOMMIT_GUESS && nr_pages > machine->nr_guest_frames)
-		return -ENOMEM;
-	sum = commit_add(machine, (long)nr_pages);
-	if (machine->overcommit_memory == OVERCOMMIT_NEVER && sum >= commit_allowed(mm)) {
-		commit_add(machine, -(long)nr_pages);
-		return -ENOMEM;
-	}
-	mm->commit_ahead += (long)nr_pages;
-	return 0;
+	err = commit_charge(mm->machine, nr_pages, mm->total_vm);
+	if (!err)
+		mm->commit_ahead += (long)nr_pages;
+	return err;
+}
+
+int vm_commit_object(struct machine *machine, unsigned long nr_pages)
+{
+	return commit_charge(machine, nr_pages, 0);
+}
+
+void vm_commit_undo(struct machine *machine, unsigned long nr_pages)
+{
+	commit_add(machine, -(long)nr_pages);
 }
 
 void vm_commit_release(struct mm *mm)

@@ -62,7 +62,7 @@ static int do_brk(struct mm *mm, unsigned long from, unsigned long to)
 	vma->end = to;
 	vma->pgoff = from >> PAGE_SHIFT;
 	vma->flags = flags;
-	vma->page_prot = vm_get_page_prot(vma->flags);
+	vma->page_prot = vma_page_prot(vma, vma->flags);
 	err = vma_insert(mm, vma);
 	if (err)
 		vma_free(vma);

@@ -7,17 +7,21 @@
  * looks whether it has become uptodate.  A folio that could not be read is taken out again before
  * it is unlocked, so a folio that is in the index, unlocked and not uptodate does not exist.
  *
- * A folio leaves its file in three ways, all under the folio lock: a failed read, migration, which
- * puts another in its place, and the end of the mapping.  So folio->mapping of a locked folio is
- * stable, and the mapping lives at least until the folio is unlocked.  Whoever holds a reference
- * that the cache gave out keeps migration from replacing the folio.
+ * A folio leaves its file in four ways, all under the folio lock: a failed read, migration, which
+ * puts another in its place, truncation, and the end of the mapping.  So folio->mapping of a locked
+ * folio is stable, and the mapping lives at least until the folio is unlocked.  Whoever holds a
+ * reference that the cache gave out keeps migration from replacing the folio, but not truncation from
+ * taking it out: who maps a folio, or writes to it, looks under its lock.
  *
- * Locks: the folio lock, i_mmap_lock, i_pages_lock.  Index nodes are allocated before i_pages_lock
- * is taken.  The VMAs' bounds are keys of i_mmap, so whoever changes them holds i_mmap_lock over
- * the removal, the change and the insertion; hence it is the caller's.
+ * Who puts a folio in looks at the size afterwards: either it sees the new size, or truncation, which
+ * writes the size first, finds the folio.
  *
- * Linux: mm/filemap.c, mm/truncate.c, lib/xarray.c.  Not modelled: readahead, writeback, sizes that
- * change, large folios.  Lookups take i_pages_lock where Linux relies on RCU.
+ * Locks: inode_lock, the folio lock, i_mmap_lock, i_pages_lock.  Index nodes are allocated before
+ * i_pages_lock is taken.  The VMAs' bounds are keys of i_mmap, so whoever changes them holds
+ * i_mmap_lock over the removal, the change and the insertion; hence it is the caller's.
+ *
+ * Linux: mm/filemap.c, lib/xarray.c.  Not modelled: large folios.  Lookups take i_pages_lock where
+ * Linux relies on RCU.
  */
 #include "filemap.h"
 
@@ -55,23 +59,49 @@ static void mapping_copy_name(struct mapping *mapping, const char *name)
 	mapping->info.name = mapping->name;
 }
 
+static void mapping_link(struct mapping *mapping)
+{
+	struct machine *machine = mapping->machine;
+
+	spin_lock(&machine->mms_lock);
+	list_add_tail(&mapping->mappings, &machine->mappings);
+	spin_unlock(&machine->mms_lock);
+}
+
+static void mapping_unlink(struct mapping *mapping)
+{
+	struct machine *machine = mapping->machine;
+
+	spin_lock(&machine->mms_lock);
+	list_del(&mapping->mappings);
+	spin_unlock(&machine->mms_lock);
+}
+
 int mapping_create(struct machine *machine, const struct gw_mapping_info *info,
 		   struct mapping **result)
 {
 	struct mapping *mapping;
+	int err;
 
-	if (!info->ops || !info->ops->read_page)
+	if (info->ops && !info->ops->read_page)
 		return -EINVAL;
 	mapping = machine_alloc(machine, KMEM_MAPPING);
 	if (!mapping)
 		return -ENOMEM;
 	*mapping = (struct mapping){ .machine = machine, .info = *info };
 	mapping_copy_name(mapping, info->name);
+	err = shmem_charge_size(mapping, info->size);
+	if (err) {
+		machine_free(machine, KMEM_MAPPING, mapping);
+		return err;
+	}
 	atomic_set(&mapping->refcount, 1);
+	rwsem_init(&mapping->inode_lock, LOCK_INODE);
 	spin_lock_init(&mapping->i_pages_lock, LOCK_I_PAGES);
 	rwsem_init(&mapping->i_mmap_lock, LOCK_I_MMAP);
 	interval_tree_init(&mapping->i_mmap);
 	atomic_inc(&machine->nr_mappings);
+	mapping_link(mapping);
 	*result = mapping;
 	return 0;
 }
@@ -81,8 +111,6 @@ void mapping_get(struct mapping *mapping)
 	atomic_inc(&mapping->refcount);
 }
 
-static void truncate_pages(struct mapping *mapping);
-
 void mapping_put(struct mapping *mapping)
 {
 	struct machine *machine = mapping->machine;
@@ -91,8 +119,12 @@ void mapping_put(struct mapping *mapping)
 	if (!atomic_dec_and_test(&mapping->refcount))
 		return;
 	ASSERT_MSG(!mapping->i_mmap.rbh_root, "%s is still mapped", mapping->name);
-	truncate_pages(mapping);
-	if (mapping->info.ops->release)
+	write_last_pages(mapping);
+	truncate_all_pages(mapping);
+	mapping_unlink(mapping);
+	if (mapping_is_shmem(mapping))
+		(void)!shmem_charge_size(mapping, 0); /* less is never refused */
+	else if (mapping->info.ops->release)
 		mapping->info.ops->release(mapping->info.file);
 	machine_free(machine, KMEM_MAPPING, mapping);
 	atomic_dec(&machine->nr_mappings);
@@ -100,7 +132,7 @@ void mapping_put(struct mapping *mapping)
 
 uint64_t mapping_size(const struct mapping *mapping)
 {
-	return mapping->info.size;
+	return READ_ONCE(mapping->info.size);
 }
 
 /* ---- The index: under i_pages_lock ------------------------------------------------------------------- */
@@ -134,19 +166,32 @@ static struct folio *index_lookup(const struct mapping *mapping, unsigned long p
 	return at;
 }
 
-static struct folio *index_first(const struct mapping *mapping)
+/*
+ * The first at or after @pgoff below @node, whose own first offset is @base.  A slot before that of
+ * @pgoff has only smaller ones, those after it only larger.
+ */
+static struct folio *index_next_below(const struct radix_node *node, int level, unsigned long base,
+				      unsigned long pgoff)
 {
-	void *at = mapping->pages;
+	unsigned int slot = pgoff > base ? radix_slot(pgoff, level) : 0;
 
-	for (int level = mapping->height; level > 0; level--) {
-		const struct radix_node *node = at;
-		unsigned int slot = 0;
+	for (; slot < RADIX_SLOTS; slot++) {
+		unsigned long at = base + ((unsigned long)slot << ((level - 1) * RADIX_SHIFT));
+		struct folio *folio = node->slots[slot];
 
-		while (!node->slots[slot])
-			slot++;
-		at = node->slots[slot];
+		if (folio && level > 1)
+			folio = index_next_below(node->slots[slot], level - 1, at, pgoff);
+		if (folio)
+			return folio;
 	}
-	return at;
+	return NULL;
+}
+
+static struct folio *index_next(const struct mapping *mapping, unsigned long pgoff)
+{
+	if (!mapping->pages || radix_height(pgoff) > mapping->height)
+		return NULL;
+	return index_next_below(mapping->pages, mapping->height, 0, pgoff);
 }
 
 /* Nodes that must be added before @pgoff has a slot. */
@@ -288,6 +333,20 @@ struct folio *filemap_get_folio(struct mapping *mapping, unsigned long pgoff)
 	return folio;
 }
 
+struct folio *filemap_next_folio(struct mapping *mapping, unsigned long first, unsigned long last)
+{
+	struct folio *folio;
+
+	spin_lock(&mapping->i_pages_lock);
+	folio = index_next(mapping, first);
+	if (folio && folio->index > last)
+		folio = NULL;
+	if (folio)
+		folio_get(folio);
+	spin_unlock(&mapping->i_pages_lock);
+	return folio;
+}
+
 /*
  * Put @folio, new and locked, into the cache, which takes a reference.
  * => -EEXIST: somebody else's is there
@@ -325,46 +384,18 @@ out:
 	return err;
 }
 
-/* Take @folio, locked, out of the cache and drop the cache's reference. */
-static void filemap_remove_folio(struct mapping *mapping, struct folio *folio)
+void filemap_remove_folio(struct mapping *mapping, struct folio *folio)
 {
 	ASSERT(folio_locked(folio) && folio_mapping(folio) == mapping);
+	ASSERT_MSG(!folio_mapped(folio), "page %lu of %s is mapped", folio->index, mapping->name);
 	spin_lock(&mapping->i_pages_lock);
 	ASSERT(index_lookup(mapping, folio->index) == folio);
 	index_delete(mapping, folio->index);
 	mapping->nr_pages--;
 	WRITE_ONCE(folio->mapping, 0);
 	spin_unlock(&mapping->i_pages_lock);
+	shmem_uncharge_page(mapping);
 	folio_put(mapping->machine, folio); /* not the last: the caller has one */
-}
-
-/*
- * The end of the file's life here: nobody can look pages up any more, but migration may hold some
- * locked, or put others in their places before this gets their locks.
- */
-static void truncate_pages(struct mapping *mapping)
-{
-	struct machine *machine = mapping->machine;
-
-	for (;;) {
-		struct folio *folio;
-
-		spin_lock(&mapping->i_pages_lock);
-		folio = index_first(mapping);
-		if (folio)
-			folio_get(folio);
-		spin_unlock(&mapping->i_pages_lock);
-		if (!folio)
-			break;
-		folio_lock(folio);
-		ASSERT_MSG(!folio_mapped(folio), "page %lu of %s is mapped", folio->index,
-			   mapping->name);
-		if (folio_mapping(folio) == mapping)
-			filemap_remove_folio(mapping, folio);
-		folio_unlock(folio);
-		folio_put(machine, folio);
-	}
-	ASSERT(mapping->nr_pages == 0 && !mapping->pages);
 }
 
 int filemap_replace_folio(struct mapping *mapping, struct folio *old, struct folio *new,
@@ -399,15 +430,32 @@ static bool folio_uptodate(const struct folio *folio)
 	return smp_load_acquire(&folio->flags.v) & (1 << PG_uptodate);
 }
 
-/* Take the locked @folio out again if it cannot be read, before anybody who waits sees it. */
+/* Shared memory begins as zeroes. */
+static int fill_folio(struct mapping *mapping, unsigned long pgoff, struct folio *folio)
+{
+	int err;
+
+	if (mapping_is_shmem(mapping)) {
+		folio_zero(mapping->machine, folio);
+		folio_set(folio, PG_swapbacked);
+		return 0;
+	}
+	err = mapping->info.ops->read_page(mapping->info.file, pgoff,
+					   folio_address(mapping->machine, folio));
+	return err > 0 ? -EIO : err;
+}
+
+/*
+ * Take the locked @folio out again if it cannot be read, before anybody who waits sees it; or if the
+ * file has been cut off before it meanwhile, as truncation may have looked before it was there.
+ */
 static int read_locked_folio(struct mapping *mapping, unsigned long pgoff, struct folio *folio)
 {
-	int err = mapping->info.ops->read_page(mapping->info.file, pgoff,
-					       folio_address(mapping->machine, folio));
+	int err = pgoff < file_pages(mapping) ? fill_folio(mapping, pgoff, folio) : -EINVAL;
 
 	if (err) {
 		filemap_remove_folio(mapping, folio);
-		return err < 0 ? err : -EIO;
+		return err;
 	}
 	folio_set(folio, PG_uptodate);
 	return 0;
@@ -417,15 +465,22 @@ static int read_locked_folio(struct mapping *mapping, unsigned long pgoff, struc
 static int filemap_create_folio(struct mapping *mapping, unsigned long pgoff, struct folio **result)
 {
 	struct machine *machine = mapping->machine;
-	struct folio *folio = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
-	int err;
+	struct folio *folio;
+	int err = shmem_charge_page(mapping);
 
-	if (!folio)
+	if (err)
+		return err;
+	folio = folio_alloc(machine, GFP_MOVABLE, GW_NODE_ANY);
+	if (!folio) {
+		shmem_uncharge_page(mapping);
 		return -ENOMEM;
+	}
 	if (!folio_trylock(folio))
 		panic("a new folio is locked");
 	err = filemap_add_folio(mapping, pgoff, folio);
-	if (!err) {
+	if (err) {
+		shmem_uncharge_page(mapping);
+	} else {
 		folio_add_lru(machine, folio);
 		err = read_locked_folio(mapping, pgoff, folio);
 	}
@@ -446,13 +501,13 @@ int filemap_read_folio(struct mapping *mapping, unsigned long pgoff, struct foli
 
 	might_sleep();
 	*major = false;
-	if (!mapping->info.size || pgoff > (mapping->info.size - 1) >> GW_PAGE_SHIFT)
+	if (pgoff >= file_pages(mapping))
 		return -EINVAL;
 	for (;;) {
 		folio = filemap_get_folio(mapping, pgoff);
 		if (!folio) {
 			err = filemap_create_folio(mapping, pgoff, result);
-			*major = !err;
+			*major = !err && !mapping_is_shmem(mapping);
 			if (err != -EEXIST)
 				return err;
 			continue;
@@ -468,29 +523,181 @@ int filemap_read_folio(struct mapping *mapping, unsigned long pgoff, struct foli
 	return 0;
 }
 
-long mapping_read(struct mapping *mapping, void *to, size_t len, uint64_t offset)
+/* Is the locked @folio, which was the file's page @pgoff once, so still? */
+static bool still_cached(const struct mapping *mapping, const struct folio *folio,
+			 unsigned long pgoff)
 {
-	uint64_t size = mapping->info.size;
-	size_t done = 0;
+	if (!guard(mapping->machine, fault_recheck_file))
+		return true;
+	return folio_mapping(folio) == mapping && pgoff < file_pages(mapping);
+}
 
-	if (offset >= size)
-		return 0;
-	len = min((uint64_t)len, size - offset);
-	while (done < len) {
-		size_t in_page = (offset + done) % GW_PAGE_SIZE;
-		size_t piece = min(len - done, GW_PAGE_SIZE - in_page);
-		struct folio *folio;
-		bool major;
-		int err = filemap_read_folio(mapping, (offset + done) >> GW_PAGE_SHIFT, &folio,
-					     &major);
+/* Linux d00806b18315 ("mm: fix fault vs invalidate race for linear mappings"). */
+int filemap_lock_folio(struct mapping *mapping, unsigned long pgoff, struct folio **result,
+		       bool *major)
+{
+	bool read = false;
+
+	for (;;) {
+		bool now;
+		int err = filemap_read_folio(mapping, pgoff, result, &now);
 
 		if (err)
-			return done ? (long)done : err;
-		folio_read(mapping->machine, folio, in_page, (char *)to + done, piece);
+			return err;
+		read |= now;
+		folio_lock(*result);
+		if (still_cached(mapping, *result, pgoff))
+			break;
+		folio_unlock(*result);
+		folio_put(mapping->machine, *result);
+	}
+	*major = read;
+	return 0;
+}
+
+/* ---- Bytes, by read(2) and write(2) ------------------------------------------------------------------------ */
+
+/* What of @len bytes from @offset lies in the first page. */
+static size_t first_piece(size_t len, uint64_t offset)
+{
+	return min(len, GW_PAGE_SIZE - offset % GW_PAGE_SIZE);
+}
+
+/* A hole of shared memory is read without a page of its own. */
+static int read_piece(struct mapping *mapping, void *to, size_t len, uint64_t offset)
+{
+	unsigned long pgoff = offset >> GW_PAGE_SHIFT;
+	struct folio *folio;
+	bool major;
+	int err;
+
+	if (mapping_is_shmem(mapping)) {
+		folio = filemap_get_folio(mapping, pgoff);
+		if (!folio) {
+			__builtin_memset(to, 0, len);
+			return 0;
+		}
 		folio_put(mapping->machine, folio);
+	}
+	err = filemap_read_folio(mapping, pgoff, &folio, &major);
+	if (err)
+		return err;
+	folio_read(mapping->machine, folio, offset % GW_PAGE_SIZE, to, len);
+	folio_put(mapping->machine, folio);
+	return 0;
+}
+
+long mapping_read(struct mapping *mapping, void *to, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		uint64_t at = offset + done, size = mapping_size(mapping);
+		size_t piece;
+		int err;
+
+		if (at >= size)
+			break;
+		piece = first_piece((size_t)min((uint64_t)(len - done), size - at), at);
+		err = read_piece(mapping, (char *)to + done, piece, at);
+		/* What lies beyond the end now may be no more than zeroes. */
+		if (err == -EINVAL || at + piece > mapping_size(mapping))
+			break;
+		if (err)
+			return done ? (long)done : err;
 		done += piece;
 	}
 	return (long)done;
+}
+
+/* The file has at least @size bytes now. */
+static void grow_size(struct mapping *mapping, uint64_t size)
+{
+	if (size > mapping->info.size)
+		WRITE_ONCE(mapping->info.size, size);
+}
+
+/* Into the locked @folio; a page that was mapped is written back like any other. */
+static void write_locked_folio(struct mapping *mapping, struct folio *folio, const void *from,
+			       size_t len, uint64_t offset)
+{
+	folio_write(mapping->machine, folio, offset % GW_PAGE_SIZE, from, len);
+	folio_set(folio, PG_dirty);
+	folio_unlock(folio);
+	folio_put(mapping->machine, folio);
+}
+
+static int write_piece(struct mapping *mapping, const void *from, size_t len, uint64_t offset)
+{
+	uint64_t end = offset + len;
+	struct folio *folio;
+	bool major;
+	int err;
+
+	if (end > mapping->info.size) {
+		err = shmem_charge_size(mapping, end);
+		if (err)
+			return err;
+		grow_size(mapping, end);
+	}
+	err = filemap_lock_folio(mapping, offset >> GW_PAGE_SHIFT, &folio, &major);
+	if (!err)
+		write_locked_folio(mapping, folio, from, len, offset);
+	return err;
+}
+
+/* A page is read before it is written in part, and before it is written at all. */
+long mapping_write(struct mapping *mapping, const void *from, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+	int err = 0;
+
+	if (offset + len < offset || offset + len > INT64_MAX)
+		return -EFBIG;
+	down_write(&mapping->inode_lock);
+	while (done < len && !err) {
+		size_t piece = first_piece(len - done, offset + done);
+
+		err = write_piece(mapping, (const char *)from + done, piece, offset + done);
+		if (!err)
+			done += piece;
+	}
+	up_write(&mapping->inode_lock);
+	return done ? (long)done : err;
+}
+
+/* Only who is in the cache can be behind. */
+static void update_piece(struct mapping *mapping, const void *from, size_t len, uint64_t offset)
+{
+	struct folio *folio = filemap_get_folio(mapping, offset >> GW_PAGE_SHIFT);
+
+	if (!folio)
+		return;
+	folio_lock(folio);
+	if (folio_mapping(folio) == mapping) {
+		write_locked_folio(mapping, folio, from, len, offset);
+		return;
+	}
+	folio_unlock(folio);
+	folio_put(mapping->machine, folio);
+}
+
+/*
+ * The pages become dirty although the file has the bytes: what was being written back of a page
+ * meanwhile may have been the older ones.
+ */
+int mapping_update(struct mapping *mapping, const void *from, size_t len, uint64_t offset)
+{
+	down_write(&mapping->inode_lock);
+	grow_size(mapping, offset + len);
+	for (size_t done = 0; done < len;) {
+		size_t piece = first_piece(len - done, offset + done);
+
+		update_piece(mapping, (const char *)from + done, piece, offset + done);
+		done += piece;
+	}
+	up_write(&mapping->inode_lock);
+	return 0;
 }
 
 /* ---- Validation ------------------------------------------------------------------------------------------ */
@@ -529,4 +736,16 @@ void i_mmap_remove(struct mapping *mapping, struct vma *vma)
 {
 	rwsem_assert_held_write(&mapping->i_mmap_lock);
 	interval_tree_remove(&mapping->i_mmap, &vma->i_mmap_node);
+}
+
+unsigned long mapping_users(struct mapping *mapping)
+{
+	struct interval_node *node;
+	unsigned long nr = 0;
+
+	down_read(&mapping->i_mmap_lock);
+	interval_tree_for_each(node, &mapping->i_mmap, 0, ~0ul)
+		nr++;
+	up_read(&mapping->i_mmap_lock);
+	return nr;
 }

@@ -55,6 +55,14 @@ void folio_zero(struct machine *machine, struct folio *folio)
 	block_zero(folio_address(machine, folio), GW_PAGE_SIZE);
 }
 
+void folio_zero_part(struct machine *machine, struct folio *folio, size_t offset, size_t len)
+{
+	char *at = folio_address(machine, folio);
+
+	ASSERT(offset <= GW_PAGE_SIZE && len <= GW_PAGE_SIZE - offset);
+	block_zero(at + offset, len);
+}
+
 void folio_copy(struct machine *machine, struct folio *to, struct folio *from)
 {
 	ASSERT(to != from);

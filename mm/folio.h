@@ -189,6 +189,7 @@ void folio_put_refs(struct machine *machine, struct folio *folio, int nr);
 
 /* Frame contents are touched through these alone.  @offset + @len <= GW_PAGE_SIZE. */
 void folio_zero(struct machine *machine, struct folio *folio);
+void folio_zero_part(struct machine *machine, struct folio *folio, size_t offset, size_t len);
 void folio_copy(struct machine *machine, struct folio *to, struct folio *from);
 void folio_read(struct machine *machine, struct folio *folio, size_t offset, void *to, size_t len);
 void folio_write(struct machine *machine, struct folio *folio, size_t offset, const void *from,

@@ -104,14 +104,12 @@ static int dup_anon_vma(struct vma *new, struct vma *old)
 	return old->flags & VM_WIPEONFORK ? 0 : anon_vma_fork(new, old);
 }
 
-/* => -ENOMEM, nothing changed; -ENOSYS: shared anonymous memory is private as yet (mmap.c) */
+/* => -ENOMEM, nothing changed */
 static int dup_vma(struct mm *child, struct vma *old)
 {
 	struct vma *new;
 	int err = -ENOMEM;
 
-	if ((old->flags & VM_MAYSHARE) && vma_is_anon(old))
-		return -ENOSYS;
 	new = vma_alloc(child);
 	if (!new)
 		return -ENOMEM;

@@ -227,6 +227,8 @@ static const struct field anon_vma_fields[] = {
 
 static const struct field mapping_fields[] = {
 	FIELD(mapping, refcount),
+	FIELD(mapping, info.size),
+	FIELD(mapping, inode_lock),
 	FIELD(mapping, i_pages_lock),
 	FIELD(mapping, i_mmap_lock),
 	FIELD(mapping, pages),

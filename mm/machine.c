@@ -231,6 +231,7 @@ int machine_create(const struct gw_machine_config *config, struct machine **resu
 	machine->folios = (struct folio *)(core + ALIGN_UP(sizeof(*machine), 64ul));
 	spin_lock_init(&machine->mms_lock, LOCK_MACHINE);
 	list_init(&machine->mms);
+	list_init(&machine->mappings);
 	spin_lock_init(&machine->prng_lock, LOCK_RANDOM);
 	prng_seed(&machine->prng, config->seed);
 	name_memory(machine);

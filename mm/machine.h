@@ -57,8 +57,10 @@ struct machine {
 	struct kmem_cache kmem[NR_KMEM];     /* own locks */
 	struct tlb tlbs[GW_MAX_CPUS];	     /* own locks; unused when tlb_ops is a platform's */
 
-	struct spinlock mms_lock;   /* LOCK_MACHINE: the two below */
+	struct spinlock mms_lock;   /* LOCK_MACHINE: the four below */
 	struct list_head mms;	    /* mm->mms, newest last */
+	struct list_head mappings;  /* mapping->mappings, newest last */
+	uint64_t last_ino;	    /* of shared anonymous memory */
 	unsigned long last_mm_id;
 
 	struct spinlock prng_lock;  /* LOCK_RANDOM: the one below */

@@ -172,7 +172,7 @@ static int advised_flags(const struct vma *vma, int advice, unsigned long *flags
 		break;
 	case MADV_WIPEONFORK:
 		/* The child of a mapping that others see cannot have one of its own. */
-		if (!vma_is_anon(vma) || (vma->flags & VM_MAYSHARE))
+		if (!vma_is_anon(vma))
 			return -EINVAL;
 		set = VM_WIPEONFORK;
 		break;
@@ -208,7 +208,7 @@ static int advise_flags(struct vma **vma, unsigned long start, unsigned long end
 /* ---- Pages ----------------------------------------------------------------------------------------------------- */
 
 static int advise_willneed(struct vma **vma, unsigned long start, unsigned long end);
-static int advise_remove(struct vma *vma, unsigned long start, unsigned long end);
+static int advise_remove(struct vma **vma, unsigned long start, unsigned long end);
 static void age_page_range(struct vma *vma, unsigned long start, unsigned long end, int advice);
 
 static int advise_pages(struct vma **vma, unsigned long start, unsigned long end, int advice)
@@ -225,7 +225,7 @@ static int advise_pages(struct vma **vma, unsigned long start, unsigned long end
 		zap_page_range(*vma, start, end);
 		return 0;
 	case MADV_FREE:
-		if (!vma_is_anon(*vma) || ((*vma)->flags & VM_MAYSHARE))
+		if (!vma_is_anon(*vma))
 			return -EINVAL;
 		age_page_range(*vma, start, end, advice);
 		return 0;
@@ -233,7 +233,7 @@ static int advise_pages(struct vma **vma, unsigned long start, unsigned long end
 		age_page_range(*vma, start, end, advice);
 		return 0;
 	case MADV_REMOVE:
-		return advise_remove(*vma, start, end);
+		return advise_remove(vma, start, end);
 	default: /* MADV_PAGEOUT: nobody reclaims yet */
 		return 0;
 	}
@@ -242,7 +242,7 @@ static int advise_pages(struct vma **vma, unsigned long start, unsigned long end
 /* A page that cannot be read is found out by whoever needs it. */
 static void read_ahead(struct mapping *mapping, unsigned long pgoff, unsigned long nr_pages)
 {
-	unsigned long size = (mapping_size(mapping) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	unsigned long size = file_pages(mapping);
 
 	for (; nr_pages && pgoff < size; pgoff++, nr_pages--) {
 		struct folio *folio;
@@ -261,7 +261,7 @@ static int advise_willneed(struct vma **vma, unsigned long start, unsigned long 
 	unsigned long pgoff = linear_page_index(*vma, start);
 	struct mm *mm = (*vma)->mm;
 
-	if (!mapping)
+	if (!mapping || mapping_is_shmem(mapping))
 		return 0; /* nothing is swapped out yet */
 	*vma = NULL;
 	mapping_get(mapping);
@@ -272,19 +272,25 @@ static int advise_willneed(struct vma **vma, unsigned long start, unsigned long 
 	return 0;
 }
 
-/*
- * A hole is punched into what backs a shared writable mapping.  Shared anonymous memory is backed by
- * its pages alone.
- */
-static int advise_remove(struct vma *vma, unsigned long start, unsigned long end)
+/* A hole is punched into what backs a shared writable mapping, in every mapping of it, without our lock. */
+static int advise_remove(struct vma **vma, unsigned long start, unsigned long end)
 {
-	if (!vma->mapping && !(vma->flags & VM_MAYSHARE))
+	uint64_t offset = (uint64_t)linear_page_index(*vma, start) << PAGE_SHIFT;
+	struct mapping *mapping = (*vma)->mapping;
+	struct mm *mm = (*vma)->mm;
+	int err;
+
+	if (!mapping)
 		return -EINVAL;
-	if (!(vma->flags & VM_MAYSHARE) || !(vma->flags & VM_MAYWRITE))
+	if (((*vma)->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
-	ASSERT(vma_is_anon(vma)); /* no file can be mapped so yet */
-	zap_page_range(vma, start, end);
-	return 0;
+	*vma = NULL;
+	mapping_get(mapping);
+	up_read(&mm->mmap_lock);
+	err = mapping_punch_hole(mapping, offset, end - start);
+	mapping_put(mapping);
+	down_read(&mm->mmap_lock);
+	return err;
 }
 
 /* ---- Pages that are left alone, and may be dropped ------------------------------------------------------------- */

@@ -29,15 +29,32 @@ static bool zap_present_pte(struct mmu_gather *tlb, pte_t pte, unsigned long add
 {
 	struct machine *machine = tlb->machine;
 	struct folio *folio = pfn_folio(machine, pte_pfn(pte));
+	bool full;
 
 	tlb_note_cleared(tlb, addr);
 	if (folio == machine->zero_folio)
 		return false;
+	full = tlb_remove_folio(tlb, folio);
+	rss_add(tlb->mm, folio, -1);
 	if (pte_dirty(pte))
 		folio_set(folio, PG_dirty);
-	folio_remove_rmap(folio);
-	rss_add(tlb->mm, folio, -1);
-	return tlb_remove_folio(tlb, folio);
+	if (pte_dirty(pte) && !folio_anon(folio) && guard(machine, zap_flush_dirty))
+		tlb_delay_rmap(tlb);
+	else
+		folio_remove_rmap(folio);
+	return full;
+}
+
+/* The file's own pages alone are wanted, and this is, or will be, another. */
+static bool spared(const struct mmu_gather *tlb, pte_t pte)
+{
+	const struct folio *folio;
+
+	if (tlb->even_cows)
+		return false;
+	folio = pte_present(pte) ? pfn_folio(tlb->machine, pte_pfn(pte))
+				 : migration_pte_folio(tlb->machine, pte);
+	return folio == tlb->machine->zero_folio || folio_anon(folio);
 }
 
 /*
@@ -60,7 +77,7 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr,
 	for (; addr < end && !full; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 
-		if (pte_none(pte))
+		if (pte_none(pte) || spared(tlb, pte))
 			continue;
 		ptep_get_and_clear(tlb->machine, ptep);
 		if (pte_present(pte))
@@ -68,6 +85,7 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, unsigned long addr,
 		else /* the folio is counted as mapped here until the second walk finds nothing */
 			rss_add(mm, migration_pte_folio(tlb->machine, pte), -1);
 	}
+	tlb_flush_rmaps(tlb);
 	pte_unmap_unlock(ptl);
 	if (full)
 		tlb_flush_mmu(tlb);
@@ -109,6 +127,19 @@ void zap_page_range(struct vma *vma, unsigned long start, unsigned long end)
 	zap_end(&tlb, start, end);
 }
 
+/* The same for whoever holds the lock of the file's VMAs instead: see truncate.c. */
+void zap_mapped_file(struct vma *vma, unsigned long start, unsigned long end, bool even_cows)
+{
+	struct mmu_gather tlb;
+
+	rwsem_assert_held(&vma->mapping->i_mmap_lock);
+	tlb_gather_mmu(&tlb, vma->mm);
+	tlb.even_cows = even_cows;
+	zap_begin(&tlb);
+	unmap_page_range(&tlb, vma, start, end);
+	zap_end(&tlb, start, end);
+}
+
 /* ---- Protect ------------------------------------------------------------------------------------------ */
 
 struct protection_change {
@@ -118,13 +149,19 @@ struct protection_change {
 	bool lost_more;	 /* or to read or to execute */
 };
 
-/* A private page that nobody else can have may be written at once.  Linux: can_change_pte_writable(). */
+/*
+ * A private page that nobody else can have may be written at once, and a file's page whose first
+ * write has been noticed.  Linux: can_change_pte_writable().
+ */
 static bool may_write_at_once(const struct protection_change *change, pte_t pte)
 {
 	struct folio *folio = pfn_folio(change->machine, pte_pfn(pte));
 
-	return (change->vma->flags & VM_WRITE) && folio_anon(folio) &&
-	       folio_test(folio, PG_anon_exclusive);
+	if (!(change->vma->flags & VM_WRITE))
+		return false;
+	if (change->vma->flags & VM_SHARED)
+		return pte_dirty(pte);
+	return folio_anon(folio) && folio_test(folio, PG_anon_exclusive);
 }
 
 static void change_present_pte(struct protection_change *change, pte_t *ptep)

@@ -22,6 +22,9 @@ void zap_page_range(struct vma *vma, unsigned long start, unsigned long end);
 void zap_begin(struct mmu_gather *tlb);
 void zap_end(struct mmu_gather *tlb, unsigned long start, unsigned long end);
 
+/* Zap under i_mmap_lock; without @even_cows what a private mapping has copied stays. */
+void zap_mapped_file(struct vma *vma, unsigned long start, unsigned long end, bool even_cows);
+
 /* Give the present entries of [@start, @end) the rights of vma->page_prot, and flush. */
 void change_protection(struct vma *vma, unsigned long start, unsigned long end);
 

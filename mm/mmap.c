@@ -7,9 +7,10 @@
  * even what MAP_FIXED was to replace: the new VMA and the nodes of the tree are there before the
  * old range is zapped.
  *
- * Not modelled yet: writable shared mappings of files (-ENODEV, as Linux says for a file that cannot
- * be mapped); shared anonymous memory is private, which without fork() nobody can tell, but shows as
- * shared; MAP_HUGETLB, MAP_SYNC, MAP_DROPPABLE.  Nobody has CAP_IPC_LOCK or CAP_SYS_RAWIO.
+ * Shared anonymous memory gets an object of its own (shmem.c) before anything changes; from then on it
+ * is the mapping of a file.
+ *
+ * Not modelled yet: MAP_HUGETLB, MAP_SYNC, MAP_DROPPABLE.  Nobody has CAP_IPC_LOCK or CAP_SYS_RAWIO.
  *
  * Linux: mm/mmap.c (do_mmap, mmap_region), as of 6.12.
  */
@@ -36,6 +37,8 @@
 struct mmap_request {
 	struct mm *mm;
 	struct mapping *mapping; /* NULL: anonymous */
+	bool writable;		 /* the file is open for writing */
+	struct mapping *shmem;	 /* made for this mapping: a reference of ours */
 	unsigned long addr;	 /* the hint, then the place */
 	unsigned long len;	 /* bytes, whole pages */
 	unsigned long pgoff;
@@ -66,6 +69,8 @@ static int do_mmap(struct mmap_request *request)
 		err = mmap_kind(request);
 	if (!err)
 		err = mmap_region(request);
+	if (request->shmem)
+		mapping_put(request->shmem);
 	return err;
 }
 
@@ -74,6 +79,7 @@ long mm_mmap(struct mm *mm, const struct gw_mmap *args)
 	struct mmap_request request = {
 		.mm = mm,
 		.mapping = args->mapping,
+		.writable = args->writable,
 		.addr = args->addr,
 		.len = args->len,
 		.pgoff = args->pgoff,
@@ -173,9 +179,26 @@ static int mmap_kind(struct mmap_request *request)
 	return 0;
 }
 
-/* Files are open for reading, so a shared mapping is one that can never be written. */
+/* What is not open for writing can never be written through a shared mapping. */
+static int mmap_shared_file(struct mmap_request *request)
+{
+	bool can_write = mapping_is_shmem(request->mapping) ||
+			 mapping_tracks_dirty(request->mapping);
+
+	if (request->writable && !can_write)
+		return -ENODEV;
+	if ((request->prot & PROT_WRITE) && !request->writable)
+		return -EACCES;
+	request->vm_flags |= VM_SHARED | VM_MAYSHARE;
+	if (!request->writable)
+		request->vm_flags &= ~(unsigned long)(VM_MAYWRITE | VM_SHARED);
+	return 0;
+}
+
 static int mmap_file_kind(struct mmap_request *request)
 {
+	int err = 0;
+
 	/* Linux: file_mmap_ok(). */
 	if (request->pgoff > (MAX_LFS_FILESIZE - request->len) >> PAGE_SHIFT)
 		return -EOVERFLOW;
@@ -185,17 +208,16 @@ static int mmap_file_kind(struct mmap_request *request)
 			return -EOPNOTSUPP;
 		__attribute__((fallthrough));
 	case MAP_SHARED:
-		if (request->prot & PROT_WRITE)
-			return -ENODEV;
-		request->vm_flags |= VM_MAYSHARE;
-		request->vm_flags &= ~(unsigned long)VM_MAYWRITE;
+		err = mmap_shared_file(request);
 		break;
 	case MAP_PRIVATE:
 		break;
 	default:
 		return -EINVAL;
 	}
-	return request->vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
+	if (!err && (request->vm_flags & VM_GROWSDOWN))
+		err = -EINVAL;
+	return err;
 }
 
 static int mmap_anonymous_kind(struct mmap_request *request)
@@ -204,7 +226,7 @@ static int mmap_anonymous_kind(struct mmap_request *request)
 	case MAP_SHARED:
 		if (request->vm_flags & VM_GROWSDOWN)
 			return -EINVAL;
-		request->vm_flags |= VM_MAYSHARE; /* VM_SHARED is for pages that others see */
+		request->vm_flags |= VM_SHARED | VM_MAYSHARE;
 		request->pgoff = 0;
 		return 0;
 	case MAP_PRIVATE:
@@ -227,10 +249,10 @@ static struct vma *mmap_new_vma(const struct mmap_request *request)
 	vma->end = request->addr + request->len;
 	vma->pgoff = request->pgoff;
 	vma->flags = request->vm_flags;
-	vma->page_prot = vm_get_page_prot(vma->flags);
 	vma->mapping = request->mapping;
 	if (vma->mapping)
 		mapping_get(vma->mapping);
+	vma->page_prot = vma_page_prot(vma, vma->flags);
 	return vma;
 }
 
@@ -314,11 +336,26 @@ out_vma:
 	return err;
 }
 
+/* The object of shared anonymous memory.  Linux: shmem_zero_setup(). */
+static int mmap_shared_anonymous(struct mmap_request *request)
+{
+	int err;
+
+	if (request->mapping || !(request->vm_flags & VM_SHARED))
+		return 0;
+	err = shmem_zero_setup(request->mm->machine, request->len,
+			       request->vm_flags & VM_NORESERVE, &request->shmem);
+	request->mapping = request->shmem;
+	return err;
+}
+
 static int mmap_region(struct mmap_request *request)
 {
 	bool occupied = vma_intersection(request->mm, request->addr, request->addr + request->len);
-	int err = occupied ? mmap_replace_region(request) : mmap_free_region(request);
+	int err = mmap_shared_anonymous(request);
 
+	if (!err)
+		err = occupied ? mmap_replace_region(request) : mmap_free_region(request);
 	if (!err)
 		report_mmap(request);
 	return err;

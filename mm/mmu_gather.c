@@ -11,6 +11,7 @@
 
 #include "machine.h"
 #include "mm.h"
+#include "rmap.h"
 
 void tlb_gather_mmu(struct mmu_gather *tlb, struct mm *mm)
 {
@@ -18,6 +19,8 @@ void tlb_gather_mmu(struct mmu_gather *tlb, struct mm *mm)
 	tlb->machine = mm->machine;
 	tlb->start = ~0ul;
 	tlb->end = 0;
+	tlb->even_cows = true;
+	tlb->delayed = 0;
 	tlb->nr_folios = 0;
 	tlb->nr_tables = 0;
 }
@@ -35,6 +38,36 @@ bool tlb_remove_folio(struct mmu_gather *tlb, struct folio *folio)
 	return tlb->nr_folios == MMU_GATHER_BATCH;
 }
 
+void tlb_delay_rmap(struct mmu_gather *tlb)
+{
+	tlb->delayed |= 1ull << (tlb->nr_folios - 1);
+}
+
+static void flush_translations(struct mmu_gather *tlb)
+{
+	if (tlb->start < tlb->end)
+		flush_tlb_range(tlb->mm, tlb->start, tlb->end, GW_TLB_UNMAP);
+	tlb->start = ~0ul;
+	tlb->end = 0;
+}
+
+/*
+ * Whoever writes the page back looks for entries that can still change it only while it is mapped.
+ * Linux 1cf35d47712d ("mm: split 'tlb_flush_mmu()' into tlb flushing and memory freeing parts"),
+ * 5df397dec7c4 ("mm: delay page_remove_rmap() until after the TLB has been flushed").
+ */
+void tlb_flush_rmaps(struct mmu_gather *tlb)
+{
+	if (!tlb->delayed)
+		return;
+	flush_translations(tlb);
+	for (int i = 0; i < tlb->nr_folios; i++) {
+		if (tlb->delayed & 1ull << i)
+			folio_remove_rmap(tlb->folios[i]);
+	}
+	tlb->delayed = 0;
+}
+
 void tlb_remove_table(struct mmu_gather *tlb, struct folio *table)
 {
 	tlb->tables[tlb->nr_tables++] = table;
@@ -44,10 +77,8 @@ void tlb_remove_table(struct mmu_gather *tlb, struct folio *table)
 
 void tlb_flush_mmu(struct mmu_gather *tlb)
 {
-	if (tlb->start < tlb->end)
-		flush_tlb_range(tlb->mm, tlb->start, tlb->end, GW_TLB_UNMAP);
-	tlb->start = ~0ul;
-	tlb->end = 0;
+	ASSERT(!tlb->delayed);
+	flush_translations(tlb);
 	for (int i = 0; i < tlb->nr_folios; i++)
 		folio_put(tlb->machine, tlb->folios[i]);
 	tlb->nr_folios = 0;

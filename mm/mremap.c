@@ -13,8 +13,7 @@
  * Locks: mmap_lock for write; move.c has the others.
  * Linux: mm/mremap.c, as of 6.12, where MREMAP_FIXED unmaps the new place before it finds out that
  * the mapping cannot be moved; since 6.17 it looks first, as we do.  Not modelled: several VMAs moved
- * at once (6.17), hugetlb, userfaultfd; a second view of shared anonymous memory, which is no object
- * here (-EINVAL).
+ * at once (6.17), hugetlb, userfaultfd.
  */
 #include "memory.h"
 #include "populate.h"
@@ -114,7 +113,7 @@ static int check_resize(const struct remap *remap, unsigned long old_len)
 	const struct vma *vma = remap->vma;
 
 	/* A length of 0 asks for another view of the same memory, which private memory has not. */
-	if (!old_len && (!(vma->flags & VM_MAYSHARE) || vma_is_anon(vma)))
+	if (!old_len && !(vma->flags & VM_MAYSHARE))
 		return -EINVAL;
 	if ((remap->flags & MREMAP_DONTUNMAP) && (vma->flags & VM_DONTEXPAND))
 		return -EINVAL;
@@ -336,6 +335,9 @@ static int remap_move(struct remap *remap)
 		return err;
 
 	clear_ways(remap);
+	/* A second view of a page, in its own place: the first has just gone.  As on Linux. */
+	if (!remap->vma)
+		return -EFAULT;
 	split_off_locked(remap);
 	vma_start_write(remap->vma); /* what it maps goes elsewhere */
 	copy = (struct vma_copy){

@@ -307,6 +307,58 @@ void try_to_migrate(struct machine *machine, struct folio *folio, struct tlb_bat
 	rmap_walk(machine, folio, &unmap.walk);
 }
 
+/* ---- Before a page is written to its file: entries become clean ---------------------------------------- */
+
+struct clean_walk {
+	struct rmap_walk walk;
+	struct machine *machine;
+	bool dirty;
+};
+
+/* Private mappings have no entry that could write the file's page. */
+static bool skip_private(struct rmap_walk *walk, struct vma *vma)
+{
+	(void)walk;
+	return !(READ_ONCE(vma->flags) & VM_SHARED);
+}
+
+/* Linux: page_vma_mkclean_one(). */
+static bool mkclean_one(struct rmap_walk *walk, struct folio *folio, struct vma *vma,
+			unsigned long addr)
+{
+	struct clean_walk *clean = container_of(walk, struct clean_walk, walk);
+	struct machine *machine = clean->machine;
+	struct spinlock *ptl;
+	pte_t *ptep, pte;
+
+	ptep = pte_offset_map_lock(vma->mm, addr, &ptl);
+	if (!ptep)
+		return true;
+	pte = ptep_get(ptep);
+	if (pte_present(pte) && pte_pfn(pte) == folio_pfn(machine, folio) &&
+	    (pte_dirty(pte) || pte_write(pte))) {
+		set_pte(machine, ptep, pte_clear_bits(pte_wrprotect(pte), PTE_BIT(DIRTY)));
+		if (guard(machine, mkclean_flush))
+			flush_tlb_page(vma->mm, addr, GW_TLB_PROTECT);
+		clean->dirty |= pte_dirty(pte);
+	}
+	pte_unmap_unlock(ptl);
+	return true;
+}
+
+bool folio_mkclean(struct machine *machine, struct folio *folio)
+{
+	struct clean_walk clean = {
+		.walk = { .visit = mkclean_one, .skip = skip_private },
+		.machine = machine,
+	};
+
+	/* Whoever unmaps a dirty page flushes before it is counted as unmapped. */
+	if (folio_mapped(folio))
+		rmap_walk(machine, folio, &clean.walk);
+	return clean.dirty;
+}
+
 /* ---- The second walk: migration entries become entries for the new frame ------------------------------ */
 
 struct restore_walk {

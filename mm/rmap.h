@@ -57,6 +57,12 @@ struct anon_vma *folio_get_anon_vma(struct machine *machine, struct folio *folio
 void try_to_migrate(struct machine *machine, struct folio *folio, struct tlb_batch *batch);
 
 /*
+ * Make every entry that may write @folio, which is locked and a file's, clean and read-only, and
+ * flush.  => one of them was dirty.  Linux: folio_mkclean().
+ */
+bool folio_mkclean(struct machine *machine, struct folio *folio);
+
+/*
  * Replace every migration entry for @old that the walk of @new finds by an entry for @new; both
  * are locked.  @new may be @old: the migration failed.  Linux: remove_migration_ptes().
  */

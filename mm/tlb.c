@@ -317,6 +317,27 @@ void tlb_assert_unused(struct machine *machine, unsigned long pfn)
 	}
 }
 
+void tlb_assert_clean(struct machine *machine, unsigned long pfn)
+{
+	if (!checks_translations(machine))
+		return;
+	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
+		struct tlb *tlb = &machine->tlbs[cpu];
+
+		if (model_empty(tlb))
+			continue;
+		spin_lock(&tlb->lock);
+		for (int i = 0; i < TLB_ENTRIES; i++) {
+			const struct tlb_entry *entry = &tlb->entries[i];
+
+			ASSERT_MSG(!entry->mm || entry->pfn != pfn || !entry->write || !entry->dirty,
+				   "frame %lu is written back while CPU %d can store into it at %lx",
+				   pfn, cpu, entry->addr);
+		}
+		spin_unlock(&tlb->lock);
+	}
+}
+
 /* ---- Loads and stores of a modelled CPU ------------------------------------------------------------------------ */
 
 struct tlb_access {

@@ -75,6 +75,9 @@ void tlb_model_init(struct machine *machine);
 /* The frame is being freed: panic if any CPU could still use a translation to it. */
 void tlb_assert_unused(struct machine *machine, unsigned long pfn);
 
+/* The frame is about to be written to its file: panic if any CPU could still store into it. */
+void tlb_assert_clean(struct machine *machine, unsigned long pfn);
+
 /*
  * An operation that took rights away is about to return: panic if some CPU may still do more to
  * [@start, @end) than @flags, the rights of a VMA, allow.  mmap_lock is held for write, so no new

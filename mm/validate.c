@@ -45,6 +45,7 @@ static void problem(void *arg, const char *fmt, ...)
 }
 
 static void validate_mm(struct validation *v, struct mm *mm);
+static void validate_mappings(struct validation *v);
 static void validate_folios(struct validation *v);
 static void validate_lru(struct validation *v);
 static void validate_tlbs(struct validation *v);
@@ -60,6 +61,7 @@ void machine_validate(struct machine *machine, struct gw_validation *result)
 		machine->folios[pfn].seen = 0;
 	list_for_each_entry(mm, &machine->mms, mms)
 		validate_mm(&v, mm);
+	validate_mappings(&v);
 	if (v.committed != vm_committed(machine))
 		problem(&v, "%lu pages are promised, the machine says %lu", v.committed,
 			vm_committed(machine));
@@ -167,8 +169,15 @@ static bool rmap_finds(const struct folio *folio, const struct vma *vma)
 	struct anon_vma *anon_vma = folio_anon_vma(folio);
 	struct interval_node *node;
 
-	if (!anon_vma)
-		return vma->mapping && vma->mapping == folio_mapping(folio);
+	if (!anon_vma && (!vma->mapping || vma->mapping != folio_mapping(folio)))
+		return false;
+	if (!anon_vma) {
+		interval_tree_for_each(node, &vma->mapping->i_mmap, folio->index, folio->index) {
+			if (container_of(node, struct vma, i_mmap_node) == vma)
+				return true;
+		}
+		return false;
+	}
 	interval_tree_for_each(node, &anon_vma->rb, folio->index, folio->index) {
 		if (container_of(node, struct anon_vma_chain, node)->vma == vma)
 			return true;
@@ -206,6 +215,12 @@ static void validate_present(struct validation *v, const struct vma *vma, unsign
 	else if (!rmap_finds(folio, vma))
 		problem(v, "mm %lu maps frame %lu at %lx, where its reverse map does not lead",
 			v->mm->id, pte_pfn(pte), addr);
+	if (vma->mapping && linear_page_index(vma, addr) >= file_pages(vma->mapping))
+		problem(v, "mm %lu maps frame %lu at %lx, beyond the end of %s", v->mm->id,
+			pte_pfn(pte), addr, vma->mapping->name);
+	if (pte_write(pte) && vma_wants_writenotify(vma, vma->flags) && !folio_test(folio, PG_dirty))
+		problem(v, "mm %lu may write frame %lu at %lx, and its file does not know", v->mm->id,
+			pte_pfn(pte), addr);
 	if (pte_write(pte) && folio_anon(folio) && !folio_test(folio, PG_anon_exclusive))
 		problem(v, "mm %lu may write frame %lu at %lx, which is not its own", v->mm->id,
 			pte_pfn(pte), addr);
@@ -267,6 +282,32 @@ static void validate_mm(struct validation *v, struct mm *mm)
 			atomic_long_read(&mm->rss_file));
 	if (atomic_read(&mm->tlb_flush_batched))
 		problem(v, "mm %lu is owed %d flushes", mm->id, atomic_read(&mm->tlb_flush_batched));
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------------- */
+
+/* What is cached lies within the file. */
+static void validate_cached(void *arg, struct folio *folio)
+{
+	struct validation *v = arg;
+	const struct mapping *mapping = folio_mapping(folio);
+
+	if (!mapping)
+		problem(v, "frame %lu is cached for a file, and does not know", folio_pfn(v->machine, folio));
+	else if (folio->index >= file_pages(mapping))
+		problem(v, "page %lu of %s is cached, beyond its end", folio->index, mapping->name);
+	if (!folio_test(folio, PG_uptodate))
+		problem(v, "frame %lu is cached and was never read", folio_pfn(v->machine, folio));
+}
+
+static void validate_mappings(struct validation *v)
+{
+	struct mapping *mapping;
+
+	list_for_each_entry(mapping, &v->machine->mappings, mappings) {
+		filemap_for_each(mapping, validate_cached, v);
+		v->committed += shmem_charged(mapping);
+	}
 }
 
 /* ---- Folios --------------------------------------------------------------------------------------------- */

@@ -159,7 +159,7 @@ static void vma_set_flags(struct vma *vma, unsigned long flags)
 {
 	vma_assert_write_locked(vma);
 	WRITE_ONCE(vma->flags, flags);
-	WRITE_ONCE(vma->page_prot.v, vm_get_page_prot(flags).v);
+	WRITE_ONCE(vma->page_prot.v, vma_page_prot(vma, flags).v);
 }
 
 /* ---- Bounds --------------------------------------------------------------------------------------------- */
@@ -331,7 +331,7 @@ void vma_emptied(struct vma *vma, unsigned long start, unsigned long end)
 	if (vma->start != start || vma->end != end)
 		return;
 	unlink_anon_vmas(vma);
-	if (vma_is_anon(vma) && !(vma->flags & VM_MAYSHARE))
+	if (vma_is_anon(vma))
 		vma_reset_pgoff(vma);
 }
 

@@ -65,7 +65,7 @@ struct vma {
 	unsigned long end;	/* (m,l,r) exclusive */
 	unsigned long pgoff;	/* (m,l,r) of start in the object, in pages; anonymous: start >> 12 at birth */
 	unsigned long flags;	/* (m,l) enum vma_flags; read without the lock by rmap walkers */
-	pgprot_t page_prot;	/* (m,l) follows flags */
+	pgprot_t page_prot;	/* (m,l) follows flags: vma_page_prot() */
 	struct rwsem lock;	/* faults hold it for read; see vma_lock.c */
 	unsigned int lock_seq;	/* lock or mmap_lock, for write both; mm->mm_lock_seq: locked for write */
 	bool detached;		/* (m,l) it is in the tree no more */
@@ -112,6 +112,13 @@ static inline unsigned long linear_page_index(const struct vma *vma, unsigned lo
 }
 
 pgprot_t vm_get_page_prot(unsigned long flags);
+/*
+ * Must the first write to each of its pages be noticed, because the file wants to know what is newer
+ * than it?  Linux: vma_wants_writenotify().
+ */
+bool vma_wants_writenotify(const struct vma *vma, unsigned long flags);
+/* The bits for @vma's entries if it had @flags. */
+pgprot_t vma_page_prot(const struct vma *vma, unsigned long flags);
 
 /* ---- Finding; mmap_lock held for read or write -------------------------------------------------- */
 
@@ -294,6 +301,9 @@ bool mlock_future_ok(struct mm *mm, unsigned long flags, unsigned long nr_pages)
  */
 int vm_commit_reserve(struct mm *mm, unsigned long nr_pages) __must_check;
 void vm_commit_release(struct mm *mm);
+/* The same for an object, which keeps what it was promised until it gives that back.  => -ENOMEM */
+int vm_commit_object(struct machine *machine, unsigned long nr_pages) __must_check;
+void vm_commit_undo(struct machine *machine, unsigned long nr_pages);
 /* The pages that the machine has promised. */
 unsigned long vm_committed(struct machine *machine);
 /* vma_update.c does this for every change that it makes; also locked_vm, and what is promised. */

@@ -150,12 +150,6 @@ int vma_merge(struct vma_merge *merge, struct vma **merged)
 	return 0;
 }
 
-/* Two shared anonymous mappings are two objects, which no pointer tells apart here. */
-static bool is_shared_anon(unsigned long flags, const struct mapping *mapping)
-{
-	return !mapping && (flags & VM_MAYSHARE);
-}
-
 struct vma *vma_merge_new(struct mm *mm, unsigned long start, unsigned long end,
 			  unsigned long flags, struct mapping *mapping, unsigned long pgoff)
 {
@@ -169,7 +163,7 @@ struct vma *vma_merge_new(struct mm *mm, unsigned long start, unsigned long end,
 	};
 	struct vma *merged;
 
-	if (is_shared_anon(flags, mapping) || vma_merge(&merge, &merged))
+	if (vma_merge(&merge, &merged))
 		return NULL;
 	return merged;
 }
@@ -187,7 +181,7 @@ struct vma *vma_merge_around(struct mm *mm, struct vma *vma)
 	};
 	struct vma *merged;
 
-	if (is_shared_anon(vma->flags, vma->mapping) || vma_merge(&merge, &merged) || !merged)
+	if (vma_merge(&merge, &merged) || !merged)
 		return vma;
 	return merged;
 }
@@ -208,8 +202,6 @@ int vma_extend(struct mm *mm, struct vma *vma, unsigned long end)
 	struct vma *merged;
 	int err;
 
-	if (is_shared_anon(vma->flags, vma->mapping))
-		return vma_expand(mm, vma, vma->start, end, vma->pgoff);
 	err = vma_merge(&merge, &merged);
 	if (err || merged)
 		return err;
@@ -241,7 +233,7 @@ static int vma_insert_copy(struct vma_copy *copy, unsigned long pgoff)
 int vma_copy(struct vma_copy *copy)
 {
 	struct vma *vma = copy->vma, *merged = NULL;
-	bool untouched = vma_is_anon(vma) && !vma->anon_vma && !(vma->flags & VM_MAYSHARE);
+	bool untouched = vma_is_anon(vma) && !vma->anon_vma;
 	struct vma_merge merge = {
 		.mm = vma->mm,
 		.start = copy->addr,
@@ -251,11 +243,10 @@ int vma_copy(struct vma_copy *copy)
 		.copied = vma,
 		.apart = copy->keep_source ? vma : NULL,
 	};
-	int err = 0;
+	int err;
 
 	merge.pgoff = untouched ? copy->addr >> PAGE_SHIFT : linear_page_index(vma, copy->source);
-	if (!is_shared_anon(vma->flags, vma->mapping))
-		err = vma_merge(&merge, &merged);
+	err = vma_merge(&merge, &merged);
 	if (err)
 		return err;
 	if (!merged)

@@ -15,6 +15,7 @@
 const char *lock_class_name(enum lock_class class)
 {
 	static const char *const names[NR_LOCK_CLASSES] = {
+		[LOCK_INODE] = "inode_lock",
 		[LOCK_MMAP] = "mmap_lock",
 		[LOCK_VMA] = "vma_lock",
 		[LOCK_INVALIDATE] = "invalidate_lock",
@@ -31,6 +32,7 @@ const char *lock_class_name(enum lock_class class)
 		[LOCK_ZONE] = "zone_lock",
 		[LOCK_TLB] = "tlb_lock",
 		[LOCK_RANDOM] = "random_lock",
+		[LOCK_DISK] = "disk_lock",
 	};
 
 	return (unsigned int)class < NR_LOCK_CLASSES ? names[class] : "lock of no class";

@@ -16,6 +16,7 @@
 #include "compiler.h"
 
 enum lock_class {
+	LOCK_INODE,	  /* mapping->inode_lock: a file's size and its holes */
 	LOCK_MMAP,	  /* mm->mmap_lock */
 	LOCK_VMA,	  /* vma->lock: a fault begins there, by trylock; vma_lock.c */
 	LOCK_INVALIDATE,  /* of a mapping against truncation: not there yet */
@@ -32,6 +33,7 @@ enum lock_class {
 	LOCK_ZONE,	  /* zone->lock: the buddy allocator */
 	LOCK_TLB,	  /* a modelled TLB, or a platform's own bookkeeping */
 	LOCK_RANDOM,	  /* machine->prng_lock */
+	LOCK_DISK,	  /* what a scenario's file lies on */
 	NR_LOCK_CLASSES,
 };
 

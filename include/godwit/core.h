@@ -47,7 +47,7 @@ struct gw_core {
 	/* -- Address spaces -- */
 
 	int (*mm_create)(struct machine *machine, const struct gw_limits *limits, struct mm **mm);
-	/* A copy, its private pages shared until somebody writes.  -ENOMEM; -ENOSYS. */
+	/* A copy, its private pages shared until somebody writes.  -ENOMEM. */
 	int (*fork)(struct mm *mm, struct mm **child);
 	void (*mm_get)(struct mm *mm);
 	/* The last reference unmaps everything and frees it. */
@@ -130,6 +130,23 @@ struct gw_core {
 	uint64_t (*mapping_size)(const struct mapping *mapping);
 	/* Through the page cache; bytes read, 0 at the end, or a negative errno. */
 	long (*mapping_read)(struct mapping *mapping, void *to, size_t len, uint64_t offset);
+	/* Through the page cache, past the end too; bytes written, or a negative errno. */
+	long (*mapping_write)(struct mapping *mapping, const void *from, size_t len,
+			      uint64_t offset);
+	/*
+	 * Somebody has written the file itself: what the page cache has of these bytes, and the
+	 * size, are brought up to date.
+	 */
+	int (*mapping_update)(struct mapping *mapping, const void *from, size_t len,
+			      uint64_t offset);
+	/* Give it another size; what is mapped beyond is unmapped, private copies too. */
+	int (*mapping_truncate)(struct mapping *mapping, uint64_t size);
+	/* The bytes become zero, their pages are given back.  -EOPNOTSUPP. */
+	int (*mapping_punch_hole)(struct mapping *mapping, uint64_t offset, uint64_t len);
+	/* Write dirty pages of [@offset, @offset + @len) to the file; the first error. */
+	int (*mapping_sync)(struct mapping *mapping, uint64_t offset, uint64_t len);
+	/* How many VMAs map it. */
+	unsigned long (*mapping_users)(struct mapping *mapping);
 
 	/* -- exec -- */
 

@@ -64,6 +64,14 @@ enum gw_counter {
 	  "translations are flushed before the old frame is copied")                               \
 	X(migrate_recheck_refs, "migrate-recheck-refs", NULL,                                      \
 	  "the reference count must be the expected one before a folio is moved")                  \
+	X(zap_flush_dirty, "zap-flush-dirty", "1cf35d47712d",                                      \
+	  "what was mapped dirty is flushed before a walk can find it unmapped")                   \
+	X(mkclean_flush, "mkclean-flush", NULL,                                                    \
+	  "translations are flushed after an entry was made clean, before the page is written")    \
+	X(fault_recheck_file, "fault-recheck-file", "d00806b18315",                                \
+	  "a fault looks under the folio lock whether the page is still the file's")               \
+	X(truncate_unmap_again, "truncate-unmap-again", NULL,                                      \
+	  "after its pages have gone, private copies of them are looked for once more")            \
 	X(mremap_rmap_locks, "mremap-rmap-locks", "108d6642ad81",                                  \
 	  "entries move under the rmap locks where a walk may come to the new VMA first")          \
 	X(zap_nested_flush, "zap-nested-flush", "99baac21e458",                                    \

@@ -24,24 +24,33 @@ enum gw_fault {
 	GW_FAULT_OOM,
 };
 
-/* What a file is made of; the host's part of a struct mapping. */
+/* What a file is made of; the host's part of a struct mapping.  All may sleep, and return 0 or a
+ * negative errno. */
 struct gw_mapping_ops {
 	/*
 	 * Read the page at @pgoff into the 4096 bytes at @to; what is beyond the end is zeroed.
-	 * => may sleep; 0 or a negative errno
 	 */
 	int (*read_page)(void *file, unsigned long pgoff, void *to);
+	/*
+	 * Write the first @len bytes of the page at @pgoff.  NULL: the file cannot be mapped shared
+	 * and writable.
+	 */
+	int (*write_page)(void *file, unsigned long pgoff, const void *from, size_t len);
+	/* Change the file's size, or make a hole of whole and parts of pages; NULL: as it is. */
+	int (*set_size)(void *file, uint64_t size);
+	int (*punch_hole)(void *file, uint64_t offset, uint64_t len);
 	/* The last user is gone. */
 	void (*release)(void *file);
 };
 
 struct gw_mapping_info {
-	const struct gw_mapping_ops *ops;
+	const struct gw_mapping_ops *ops; /* NULL: shared memory, which is in the machine alone */
 	void *file;	  /* passed to @ops */
 	uint64_t size;	  /* bytes */
 	const char *name; /* as /proc/PID/maps shows it; copied, at most 255 bytes kept */
 	uint64_t dev, ino;
 	bool hide_residency; /* mincore() says of every page that it is there */
+	bool noreserve;	     /* of shared memory: pages are promised one by one, when they are made */
 };
 
 struct gw_mmap {
@@ -50,6 +59,7 @@ struct gw_mmap {
 	int prot;
 	int flags;
 	struct mapping *mapping; /* NULL: anonymous; a reference is taken, the caller keeps its own */
+	bool writable;		 /* the file is open for writing as well */
 	unsigned long pgoff;	 /* in pages */
 };
 

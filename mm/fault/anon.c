@@ -50,6 +50,24 @@ enum fault_step do_anonymous_page(struct vm_fault *fault)
 	return FAULT_STEP_DONE;
 }
 
+/*
+ * Before the table lock is dropped: truncation, which holds the lock of a file's folio, counts on its
+ * not being mapped where it has looked.
+ */
+static void drop_old_mapping(struct vm_fault *fault)
+{
+	struct machine *machine = fault->mm->machine;
+	struct folio *old;
+
+	if (pte_none(fault->orig))
+		return;
+	old = pfn_folio(machine, pte_pfn(fault->orig));
+	if (old == machine->zero_folio)
+		return;
+	atomic_long_add_return(folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file, -1);
+	folio_remove_rmap(old);
+}
+
 bool map_anon_folio(struct vm_fault *fault, struct folio *folio)
 {
 	struct machine *machine = fault->mm->machine;
@@ -80,6 +98,7 @@ bool map_anon_folio(struct vm_fault *fault, struct folio *folio)
 	folio_add_lru(machine, folio);
 	set_pte(machine, ptep, pte);
 	atomic_long_add_return(&fault->mm->rss_anon, 1);
+	drop_old_mapping(fault);
 	pte_unmap_unlock(ptl);
 	return true;
 }

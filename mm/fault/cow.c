@@ -2,6 +2,8 @@
 /*
  * cow.c - a write to a page that is mapped read-only in a VMA that may be written
  *
+ * In a shared mapping it is the first one since the page was mapped or written back: file.c.
+ *
  * A page that this address space alone has is made writable; any other is copied.  "Alone" is
  * PG_anon_exclusive: set when a page is made, cleared when fork() shares it.  A page that was shared
  * and is not any more has one reference, seen under the folio lock: counts may be too high for a
@@ -40,6 +42,13 @@ enum fault_step do_wp_page(struct vm_fault *fault)
 		return FAULT_STEP_DONE;
 	}
 	old = pfn_folio(machine, pte_pfn(fault->orig));
+	if (fault->vma->flags & VM_SHARED) {
+		folio_get(old);
+		pte_unmap_unlock(ptl);
+		do_wp_shared(fault, old);
+		folio_put(machine, old);
+		return FAULT_STEP_DONE;
+	}
 	if (may_reuse(fault, old)) {
 		if (!(fault->flags & FAULT_UNSHARE))
 			reuse_page(fault, ptep);
@@ -109,11 +118,7 @@ static enum fault_step copy_page(struct vm_fault *fault, struct folio *old)
 	count_event(machine, fault_cow);
 	if (fault->flags & FAULT_UNSHARE)
 		count_event(machine, fault_unshare);
-	if (old != machine->zero_folio) {
-		atomic_long_add_return(folio_anon(old) ? &fault->mm->rss_anon : &fault->mm->rss_file,
-				       -1);
-		folio_remove_rmap(old);
+	if (old != machine->zero_folio)
 		folio_put(machine, old); /* the entry's */
-	}
 	return FAULT_STEP_DONE;
 }

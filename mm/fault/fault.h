@@ -74,11 +74,13 @@ enum fault_step do_anonymous_page(struct vm_fault *fault);
 enum fault_step do_file_fault(struct vm_fault *fault);
 enum fault_step do_wp_page(struct vm_fault *fault);
 enum fault_step do_swap_page(struct vm_fault *fault);
+/* Of do_wp_page(): the caller has a reference to @folio, which is what fault->orig maps. */
+void do_wp_shared(struct vm_fault *fault, struct folio *folio);
 
 /*
  * Map @folio, new and filled, in the place of fault->orig, writable if the VMA is and the page is
  * not merely unshared; the reference of the allocation goes to the entry.  Where a page was mapped
- * before, its translation is flushed and its reference and map count become the caller's to drop.
+ * before, its translation is flushed and its reference becomes the caller's to drop.
  * => false: the entry is not fault->orig any more; @folio is gone
  */
 bool map_anon_folio(struct vm_fault *fault, struct folio *folio);

@@ -2,12 +2,13 @@
 /*
  * file.c - the first access to a page of a file
  *
- * A read maps the page cache's folio, read-only, and its cached neighbours with it; a write to a
- * private mapping gets a copy at once.  The reference that the page cache gave keeps migration from
- * replacing the folio until the entry has its own.
+ * A read maps the page cache's folio and its cached neighbours with it; a write to a private mapping
+ * gets a copy at once; a write to a shared one marks the folio dirty and maps it writable.  All of it
+ * is done under the folio lock, which keeps truncation, migration and writing back away (truncate.c,
+ * writeback.c).
  *
- * Linux: do_read_fault(), do_cow_fault(), do_fault_around(), mm/memory.c.  Shared mappings that
- * may be written are refused by mmap().
+ * Linux: do_read_fault(), do_cow_fault(), do_shared_fault(), do_fault_around(), wp_page_shared(),
+ * mm/memory.c.
  */
 #include "fault.h"
 #include "filemap.h"
@@ -19,37 +20,35 @@
 #define FAULT_AROUND_PAGES 16 /* Linux: fault_around_bytes, 64 KiB */
 
 static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **folio);
-static void map_file_folio(struct vm_fault *fault, struct folio *folio);
+static void map_file_folio(struct vm_fault *fault, struct folio *folio, bool write);
 static enum fault_step do_cow_fault(struct vm_fault *fault, struct folio *folio);
 static void map_cached_neighbours(struct vm_fault *fault);
 
 enum fault_step do_file_fault(struct vm_fault *fault)
 {
 	struct machine *machine = fault->mm->machine;
+	bool write = fault->access == GW_WRITE, shared = fault->vma->flags & VM_SHARED;
 	enum fault_step step;
 	struct folio *folio;
 
 	/* Before it is known whether there is a page: Linux, and what the VMA merges with shows it. */
-	step = fault->access == GW_WRITE ? vmf_anon_prepare(fault) : FAULT_STEP_DONE;
+	step = write && !shared ? vmf_anon_prepare(fault) : FAULT_STEP_DONE;
 	if (step == FAULT_STEP_DONE)
 		step = get_file_folio(fault, &folio);
 	if (step != FAULT_STEP_DONE)
 		return step;
-	if (fault->access == GW_WRITE) {
+	if (write && !shared)
 		step = do_cow_fault(fault, folio);
-	} else {
-		map_file_folio(fault, folio);
-		map_cached_neighbours(fault);
-	}
+	else
+		map_file_folio(fault, folio, write);
+	folio_unlock(folio);
 	folio_put(machine, folio);
+	if (!write)
+		map_cached_neighbours(fault);
 	return step;
 }
 
-static unsigned long file_pages(const struct mapping *mapping)
-{
-	return (mapping_size(mapping) + PAGE_SIZE - 1) >> PAGE_SHIFT;
-}
-
+/* Locked. */
 static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **folio)
 {
 	struct mapping *mapping = fault->vma->mapping;
@@ -57,9 +56,7 @@ static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **fol
 	bool major = false;
 	int err;
 
-	if (pgoff >= file_pages(mapping))
-		return FAULT_STEP_SIGBUS;
-	err = filemap_read_folio(mapping, pgoff, folio, &major);
+	err = filemap_lock_folio(mapping, pgoff, folio, &major);
 	fault->major |= major;
 	if (err)
 		return err == -ENOMEM ? FAULT_STEP_OOM : FAULT_STEP_SIGBUS;
@@ -67,29 +64,64 @@ static enum fault_step get_file_folio(struct vm_fault *fault, struct folio **fol
 }
 
 /* Under the table lock, into an entry that is none. */
-static void set_file_pte(struct vm_fault *fault, pte_t *ptep, struct folio *folio)
+static void set_file_pte(struct vm_fault *fault, pte_t *ptep, struct folio *folio, bool write)
 {
 	struct machine *machine = fault->mm->machine;
+	pte_t pte = pte_mkyoung(mk_pte(folio_pfn(machine, folio), fault->vma->page_prot));
 
+	if (write)
+		pte = pte_mkwrite(pte_mkdirty(pte));
 	folio_get(folio);
 	folio_add_file_rmap(folio);
 	atomic_long_add_return(&fault->mm->rss_file, 1);
-	set_pte(machine, ptep,
-		pte_mkyoung(mk_pte(folio_pfn(machine, folio), fault->vma->page_prot)));
+	set_pte(machine, ptep, pte);
 	count_event(machine, fault_file);
 }
 
-static void map_file_folio(struct vm_fault *fault, struct folio *folio)
+/* A writer's folio is dirty before the entry lets it be written. */
+static void map_file_folio(struct vm_fault *fault, struct folio *folio, bool write)
 {
 	struct spinlock *ptl;
 	pte_t *ptep;
 
+	if (write)
+		folio_set(folio, PG_dirty);
 	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
 	if (!ptep)
 		return;
 	if (pte_none(ptep_get(ptep)))
-		set_file_pte(fault, ptep, folio);
+		set_file_pte(fault, ptep, folio, write);
 	pte_unmap_unlock(ptl);
+}
+
+/* The table is locked, and fault->orig maps @folio. */
+static void make_writable(struct vm_fault *fault, pte_t *ptep)
+{
+	set_pte(fault->mm->machine, ptep, pte_mkwrite(pte_mkdirty(pte_mkyoung(fault->orig))));
+	count_event(fault->mm->machine, fault_reuse);
+}
+
+/*
+ * The first write to a page that a shared mapping has read-only.  If it is the file's no more, the
+ * entry is gone as well, and the next fault sees.
+ */
+void do_wp_shared(struct vm_fault *fault, struct folio *folio)
+{
+	struct spinlock *ptl;
+	pte_t *ptep;
+
+	folio_lock(folio);
+	if (folio_mapping(folio) != fault->vma->mapping)
+		goto out;
+	folio_set(folio, PG_dirty);
+	ptep = pte_offset_map_lock(fault->mm, fault->addr, &ptl);
+	if (!ptep)
+		goto out;
+	if (ptep_get(ptep).v == fault->orig.v)
+		make_writable(fault, ptep);
+	pte_unmap_unlock(ptl);
+out:
+	folio_unlock(folio);
 }
 
 static enum fault_step do_cow_fault(struct vm_fault *fault, struct folio *folio)
@@ -125,7 +157,7 @@ static void map_neighbour(struct vm_fault *fault, pte_t *ptep, unsigned long add
 		return;
 	if (folio_trylock(folio)) {
 		if (folio_test(folio, PG_uptodate) && folio_mapping(folio) == fault->vma->mapping)
-			set_file_pte(fault, ptep, folio);
+			set_file_pte(fault, ptep, folio, false);
 		folio_unlock(folio);
 	}
 	folio_put(machine, folio);
@@ -136,13 +168,16 @@ static void map_cached_neighbours(struct vm_fault *fault)
 {
 	struct vma *vma = fault->vma;
 	unsigned long window = FAULT_AROUND_PAGES << PAGE_SHIFT;
-	unsigned long nr_pages = min(file_pages(vma->mapping) - vma->pgoff, vma_pages(vma));
+	unsigned long in_file = file_pages(vma->mapping);
+	unsigned long nr_pages = in_file <= vma->pgoff ? 0 : min(in_file - vma->pgoff, vma_pages(vma));
 	unsigned long start = max(ALIGN_DOWN(fault->addr, window), vma->start);
 	unsigned long end = min(ALIGN_DOWN(fault->addr, window) + window,
 				vma->start + (nr_pages << PAGE_SHIFT));
 	struct spinlock *ptl;
 	pte_t *ptep;
 
+	if (start >= end)
+		return; /* cut off meanwhile */
 	ptep = pte_offset_map_lock(fault->mm, start, &ptl);
 	if (!ptep)
 		return;

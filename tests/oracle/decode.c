@@ -111,7 +111,8 @@ static void random_mmap(struct bytes *bytes, struct op *op)
 	if (pick(bytes, 4) == 3)
 		random_file(bytes, op);
 	else
-		op->flags |= MAP_ANONYMOUS;
+		op->flags = MAP_ANONYMOUS |
+			    (op->flags && pick(bytes, 6) == 5 ? MAP_SHARED : op->flags);
 	if (pick(bytes, 8) == 7)
 		op->flags |= MAP_NORESERVE;
 	if (pick(bytes, 12) == 11)

@@ -107,7 +107,7 @@ static size_t add_line(const struct host *host, char *to, const char *line, size
 }
 
 /* The window is below all else that there is, and the heap is close to the program. */
-static void read_maps(struct host *host)
+static void read_lines(struct host *host)
 {
 	static char text[65536];
 	size_t len = 0, used = 0;
@@ -131,6 +131,12 @@ static void read_maps(struct host *host)
 	}
 	if (n < 0)
 		give_up(host);
+}
+
+static void read_maps(struct host *host)
+{
+	read_lines(host);
+	maps_hide_inodes(host->maps);
 }
 
 /* As a debugger reads, so that protection does not matter; but that would grow stacks. */

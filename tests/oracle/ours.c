@@ -170,6 +170,7 @@ static void read_maps(const struct ours *ours, struct mm *mm, char *to)
 
 	to[0] = '\0';
 	mm_maps(mm, add_line, &maps);
+	maps_hide_inodes(to);
 }
 
 static uint64_t look_at_page(const struct ours *ours, struct mm *mm, unsigned long addr)

@@ -144,6 +144,22 @@ uint32_t results_add_maps(struct results *results, const char *maps)
 	return results->last_text;
 }
 
+/* Of shared anonymous memory, which each side numbers for itself: blanks, up to the name. */
+void maps_hide_inodes(char *maps)
+{
+	char *name = maps;
+
+	while ((name = strstr(name, "/dev/zero (deleted)"))) {
+		char *at = name;
+
+		while (at > maps && at[-1] != ':' && at[-1] != '\n')
+			at--;
+		at += strcspn(at, " ");
+		memset(at, ' ', (size_t)(name - at));
+		name++;
+	}
+}
+
 bool maps_find(const char *maps, unsigned long addr, unsigned long *start, unsigned long *end)
 {
 	for (const char *line = maps; *line; line = strchr(line, '\n') + 1) {

@@ -80,7 +80,7 @@ static void mmap_refuses_what_linux_refuses(void **state)
 		{ 0x100000, 0x1000, PROT_READ, 0, file, 0, -EINVAL },
 		{ 0x100000, 0x2000, PROT_READ, MAP_PRIVATE, file, ~0ul, -EOVERFLOW },
 		{ 0x100000, 0x2000, PROT_READ, MAP_PRIVATE, file, ~0ul >> 12, -EOVERFLOW },
-		{ 0x100000, 0x1000, RW, MAP_SHARED, file, 0, -ENODEV },
+		{ 0x100000, 0x1000, RW, MAP_SHARED, file, 0, -EACCES },
 		{ 0x100000, 0x1000, PROT_READ, MAP_SHARED_VALIDATE | 0x4000000, file, 0,
 		  -EOPNOTSUPP },
 		{ 0x100000, 1, PROT_READ, MAP_SHARED | MAP_STACK, file, 0, 0x100000 },
