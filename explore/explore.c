@@ -420,11 +420,18 @@ static bool estimate(struct exploration *e, const struct strategy_params *params
 	estimator = estimator_create(e->engine.explored, e->explore->seed);
 	if (!estimator)
 		return true; /* it is no part of the verdict */
-	while (going_on && promoted == e->verdict->nr_promoted && budget_is_left(e) &&
-	       estimator_begin(estimator))
+	while (going_on && promoted == e->verdict->nr_promoted) {
+		if (!budget_is_left(e)) {
+			/* Half of it is none; who is interrupted makes it when it goes on. */
+			e->estimated = !e->verdict->interrupted;
+			break;
+		}
+		if (!estimator_begin(estimator)) {
+			take_estimate(e, estimator);
+			break;
+		}
 		going_on = probe(e, estimator, params);
-	if (going_on && promoted == e->verdict->nr_promoted)
-		take_estimate(e, estimator);
+	}
 	estimator_destroy(estimator);
 	return going_on;
 }
