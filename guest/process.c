@@ -471,6 +471,15 @@ static long wait_call_once(struct thread *thread, long nr, const long args[6])
 	return result;
 }
 
+/* What is ready is told though a signal has come as well.  Linux: do_poll() looks before it sleeps. */
+static long poll_once_more(const long args[6])
+{
+	const struct timespec now = { 0 };
+	long result = host_syscall(SYS_ppoll, args[0], args[1], &now, NULL, 0l);
+
+	return result ? result : -EINTR;
+}
+
 long thread_wait_call(struct thread *thread, long nr, ...)
 {
 	long args[6];
@@ -486,6 +495,8 @@ long thread_wait_call(struct thread *thread, long nr, ...)
 	do {
 		result = wait_call_once(thread, nr, args);
 	} while (result == -EINTR && !must_stop_waiting(thread));
+	if (result == -EINTR && nr == SYS_ppoll)
+		result = poll_once_more(args);
 	world_enter(thread->process->world);
 	return result;
 }
