@@ -457,6 +457,10 @@ int main(int argc, char **argv)
 			pause();
 		return 1;
 	}
+	/* Whoever runs this may ignore what would stop it. */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	death_of_a_child();
 	interrupted_wait(0);
 	interrupted_wait(SA_RESTART);
