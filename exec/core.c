@@ -51,6 +51,8 @@ __export const struct gw_core SYNC_CORE_TABLE = {
 	.machine_place = machine_place,
 	.machine_counter = machine_counter,
 	.machine_free_frames = machine_free_frames,
+	.machine_memory = machine_memory,
+	.machine_zone = machine_zone,
 	.machine_fail_nth = machine_fail_nth,
 	.machine_nr_allocations = machine_nr_allocations,
 
@@ -63,6 +65,8 @@ __export const struct gw_core SYNC_CORE_TABLE = {
 	.mm_user = mm_user,
 	.mm_set_limits = mm_set_limits,
 	.mm_maps = mm_maps,
+	.mm_smaps = mm_smaps,
+	.mm_pagemap = mm_pagemap,
 
 	.mmap = mm_mmap,
 	.munmap = mm_munmap,

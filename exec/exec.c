@@ -402,6 +402,7 @@ static int place_stack(struct binprm *bprm, unsigned long shift, enum stack_exec
 	 */
 	vma_start_write(vma);
 	WRITE_ONCE(vma->flags, vma->flags & ~(unsigned long)VM_STACK_INCOMPLETE_SETUP);
+	vma->mm->hiwater_vm = vma->mm->total_vm; /* the way that the stack has gone does not count */
 
 	size = min((uint64_t)(vma->end - vma->start + STACK_SLACK),
 		   ALIGN_DOWN(bprm->exec->limits.stack, PAGE_SIZE));

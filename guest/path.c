@@ -156,22 +156,50 @@ static int lead_to_root(struct path *path, const char *rest)
 	return 0;
 }
 
-static enum proc_file proc_file_of(struct component component)
-{
-	static const struct {
-		const char *name;
-		enum proc_file file;
-	} files[] = {
-		{ "auxv", PROC_AUXV },	     { "cmdline", PROC_CMDLINE }, { "comm", PROC_COMM },
-		{ "environ", PROC_ENVIRON }, { "maps", PROC_MAPS },	  { "stat", PROC_STAT },
-		{ "statm", PROC_STATM },     { "status", PROC_STATUS },
-	};
+struct proc_name {
+	const char *name;
+	enum proc_file file;
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (component_is(component, files[i].name))
-			return files[i].file;
+static enum proc_file proc_file_of(const struct proc_name *names, size_t nr,
+				   struct component component)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (component_is(component, names[i].name))
+			return names[i].file;
 	}
 	return PROC_NONE;
+}
+
+static enum proc_file process_file_of(struct component component)
+{
+	static const struct proc_name names[] = {
+		{ "auxv", PROC_AUXV },
+		{ "cmdline", PROC_CMDLINE },
+		{ "comm", PROC_COMM },
+		{ "environ", PROC_ENVIRON },
+		{ "maps", PROC_MAPS },
+		{ "pagemap", PROC_PAGEMAP },
+		{ "smaps", PROC_SMAPS },
+		{ "smaps_rollup", PROC_SMAPS_ROLLUP },
+		{ "stat", PROC_STAT },
+		{ "statm", PROC_STATM },
+		{ "status", PROC_STATUS },
+	};
+
+	return proc_file_of(names, ARRAY_SIZE(names), component);
+}
+
+static enum proc_file machine_file_of(struct component component)
+{
+	static const struct proc_name names[] = {
+		{ "meminfo", PROC_MEMINFO },
+		{ "vmstat", PROC_VMSTAT },
+		{ "buddyinfo", PROC_BUDDYINFO },
+		{ "zoneinfo", PROC_ZONEINFO },
+	};
+
+	return proc_file_of(names, ARRAY_SIZE(names), component);
 }
 
 static int rewrite_proc(struct process *process, struct path *path, const char *at)
@@ -181,8 +209,11 @@ static int rewrite_proc(struct process *process, struct path *path, const char *
 	/* Its directory is there for all to see, as its number is. */
 	if (component_number(component) > 0 && names_other_guest(process, component))
 		return *at ? -EACCES : 0;
-	if (!names_guest(process, component))
+	if (!names_guest(process, component)) {
+		if (!*at)
+			path->proc = machine_file_of(component);
 		return 0;
+	}
 	at = skip_task(process->pid, at);
 	component = next_component(&at);
 	if (component_is(component, "exe"))
@@ -194,7 +225,7 @@ static int rewrite_proc(struct process *process, struct path *path, const char *
 	if (component_is(component, "fd"))
 		return lead_to_guest_fd(process, path, at);
 	if (!*at)
-		path->proc = proc_file_of(component);
+		path->proc = process_file_of(component);
 	return 0;
 }
 
@@ -235,7 +266,8 @@ static bool is_suspicious(const struct process *process, const char *relative)
 		if (component_is(component, names[i]))
 			return true;
 	}
-	return component_number(component) >= 0 || names_guest(process, component);
+	return component_number(component) >= 0 || names_guest(process, component) ||
+	       machine_file_of(component) != PROC_NONE;
 }
 
 static int rewrite_relative(struct process *process, struct path *path)
@@ -397,7 +429,7 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	if (is_shared_proc_file(component))
 		return host;
 	host_syscall(SYS_close, (long)host);
-	file = *at || !own ? PROC_NONE : proc_file_of(component);
+	file = *at || !own ? PROC_NONE : process_file_of(component);
 	if (file != PROC_NONE)
 		return proc_open(process, file, flags);
 	if (world_first_time(process->world, UNSUPPORTED_PROC))

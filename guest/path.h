@@ -15,7 +15,7 @@
 struct process;
 struct thread;
 
-/* Files of /proc/self that Godwit writes. */
+/* Files that Godwit writes: of /proc/self, and of /proc itself. */
 enum proc_file {
 	PROC_NONE,
 	PROC_AUXV,
@@ -23,9 +23,16 @@ enum proc_file {
 	PROC_COMM,
 	PROC_ENVIRON,
 	PROC_MAPS,
+	PROC_PAGEMAP,
+	PROC_SMAPS,
+	PROC_SMAPS_ROLLUP,
 	PROC_STAT,
 	PROC_STATM,
 	PROC_STATUS,
+	PROC_MEMINFO,
+	PROC_VMSTAT,
+	PROC_BUDDYINFO,
+	PROC_ZONEINFO,
 };
 
 struct path {

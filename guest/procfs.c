@@ -2,7 +2,8 @@
 /*
  * procfs.c - the files of /proc/self that only Godwit can write
  *
- * Each is written whole when it is opened, into a file in memory.  Where most of a file is as true
+ * Each is written whole when it is opened, into a file in memory; so is pagemap, which a reader may
+ * have to open again to see what has changed.  Where most of a file is as true
  * of Godwit as of the guest (identity, session, terminal), the host's own is read and what differs
  * is replaced.
  *
@@ -20,33 +21,63 @@
 #include <sys/sysmacros.h>
 
 #include "cpu_time.h"
+#include "proc_text.h"
 #include "process.h"
 #include "syscall.h"
 
-#define MAPS_NAME_COLUMN 73
 #define STRING_AREA_MAX	 (8ul << 20) /* arguments or environment, at most */
 
-/* ---- maps ----------------------------------------------------------------------------------------- */
+/* ---- Mappings ------------------------------------------------------------------------------------- */
 
-void proc_print_maps_line(FILE *out, const struct gw_maps_line *line)
+static void print_maps_line(void *arg, const struct gw_maps_line *line)
 {
-	int column =
-		fprintf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", line->start, line->end,
-			line->perms, line->offset, major(line->dev), minor(line->dev), line->ino);
-
-	if (line->name[0])
-		fprintf(out, "%*s%s", max(MAPS_NAME_COLUMN - column, 0), "", line->name);
-	fputc('\n', out);
-}
-
-static void print_line(void *arg, const struct gw_maps_line *line)
-{
-	proc_print_maps_line(arg, line);
+	proc_text_maps(arg, line);
 }
 
 static void write_maps(struct process *process, FILE *out)
 {
-	process->world->core->mm_maps(process->mm, print_line, out);
+	process->world->core->mm_maps(process->mm, print_maps_line, out);
+}
+
+static void print_smaps(void *arg, const struct gw_smaps *smaps)
+{
+	proc_text_smaps(arg, smaps);
+}
+
+static void write_smaps(struct process *process, FILE *out)
+{
+	process->world->core->mm_smaps(process->mm, print_smaps, out);
+}
+
+static void add_smaps(void *arg, const struct gw_smaps *smaps)
+{
+	struct gw_smaps *sum = arg;
+
+	if (!sum->line.end)
+		sum->line.start = smaps->line.start;
+	sum->line.end = smaps->line.end;
+	sum->rss += smaps->rss;
+	sum->referenced += smaps->referenced;
+	sum->anonymous += smaps->anonymous;
+	sum->lazyfree += smaps->lazyfree;
+	sum->shared_clean += smaps->shared_clean;
+	sum->shared_dirty += smaps->shared_dirty;
+	sum->private_clean += smaps->private_clean;
+	sum->private_dirty += smaps->private_dirty;
+	sum->pss += smaps->pss;
+	sum->pss_anon += smaps->pss_anon;
+	sum->pss_file += smaps->pss_file;
+	sum->pss_shmem += smaps->pss_shmem;
+	sum->pss_dirty += smaps->pss_dirty;
+	sum->pss_locked += smaps->pss_locked;
+}
+
+static void write_smaps_rollup(struct process *process, FILE *out)
+{
+	struct gw_smaps sum = { .line = { .perms = "---p", .name = "[rollup]" } };
+
+	process->world->core->mm_smaps(process->mm, add_smaps, &sum);
+	proc_text_smaps_rollup(out, &sum);
 }
 
 /* ---- Strings that exec left on the stack --------------------------------------------------------- */
@@ -232,18 +263,26 @@ static void print_kib(FILE *out, const char *key, unsigned long pages)
 	fprintf(out, "%s:\t%8lu kB\n", key, pages * (GW_PAGE_SIZE / 1024));
 }
 
+/* VmHWM is not here: nothing keeps the most that was mapped. */
 static void write_status_memory(struct process *process, FILE *out)
 {
 	struct gw_mm_info info;
 
 	process->world->core->mm_info(process->mm, &info);
+	print_kib(out, "VmPeak", info.hiwater_vm);
 	print_kib(out, "VmSize", info.total_vm);
+	print_kib(out, "VmLck", info.locked_vm);
+	print_kib(out, "VmPin", 0);
 	print_kib(out, "VmRSS", info.rss_anon + info.rss_file);
 	print_kib(out, "RssAnon", info.rss_anon);
 	print_kib(out, "RssFile", info.rss_file);
+	print_kib(out, "RssShmem", 0);
 	print_kib(out, "VmData", info.data_vm);
 	print_kib(out, "VmStk", info.stack_vm);
 	print_kib(out, "VmExe", info.exec_vm);
+	print_kib(out, "VmLib", 0);
+	print_kib(out, "VmPTE", info.nr_tables);
+	print_kib(out, "VmSwap", 0);
 }
 
 static void write_status_signals(struct process *process, FILE *out)
@@ -293,7 +332,7 @@ static void write_status_line(struct process *process, const char *line, FILE *o
 		fprintf(out, "Umask:\t%04o\n", process->umask);
 	else if (begins(line, "FDSize:"))
 		fprintf(out, "FDSize:\t%d\n", process->files.nr);
-	else if (begins(line, "VmSize:"))
+	else if (begins(line, "VmPeak:"))
 		write_status_memory(process, out);
 	else if (begins(line, "Threads:"))
 		fprintf(out, "Threads:\t1\n");
@@ -316,64 +355,175 @@ static void write_status(struct process *process, FILE *out)
 	free(text);
 }
 
+/* ---- The machine ------------------------------------------------------------------------------------- */
+
+static void write_meminfo(struct process *process, FILE *out)
+{
+	struct gw_memory_info info;
+
+	process->world->core->machine_memory(process->world->machine, &info);
+	proc_text_meminfo(out, &info);
+}
+
+static void write_vmstat(struct process *process, FILE *out)
+{
+	struct gw_memory_info info;
+
+	process->world->core->machine_memory(process->world->machine, &info);
+	proc_text_vmstat_memory(out, &info);
+	for (int i = 0; i < GW_NR_COUNTERS; i++)
+		proc_text_vmstat_counter(out, (enum gw_counter)i, counter(process, (enum gw_counter)i));
+}
+
+static void each_zone(struct process *process, FILE *out,
+		      void (*print)(FILE *out, const struct gw_zone_info *zone))
+{
+	const struct gw_core *core = process->world->core;
+	struct gw_zone_info zone;
+
+	for (int i = 0; core->machine_zone(process->world->machine, i, &zone) == 0; i++)
+		print(out, &zone);
+}
+
+static void write_buddyinfo(struct process *process, FILE *out)
+{
+	each_zone(process, out, proc_text_buddyinfo);
+}
+
+static void write_zoneinfo(struct process *process, FILE *out)
+{
+	each_zone(process, out, proc_text_zoneinfo);
+}
+
 /* ---- Opening ----------------------------------------------------------------------------------------- */
 
 static void write_file(struct process *process, enum proc_file file, FILE *out)
 {
 	static void (*const writers[])(struct process *, FILE *) = {
-		[PROC_AUXV] = write_auxv,   [PROC_CMDLINE] = write_cmdline,
-		[PROC_COMM] = write_comm,   [PROC_ENVIRON] = write_environ,
-		[PROC_MAPS] = write_maps,   [PROC_STAT] = write_stat,
-		[PROC_STATM] = write_statm, [PROC_STATUS] = write_status,
+		[PROC_AUXV] = write_auxv,
+		[PROC_CMDLINE] = write_cmdline,
+		[PROC_COMM] = write_comm,
+		[PROC_ENVIRON] = write_environ,
+		[PROC_MAPS] = write_maps,
+		[PROC_SMAPS] = write_smaps,
+		[PROC_SMAPS_ROLLUP] = write_smaps_rollup,
+		[PROC_STAT] = write_stat,
+		[PROC_STATM] = write_statm,
+		[PROC_STATUS] = write_status,
+		[PROC_MEMINFO] = write_meminfo,
+		[PROC_VMSTAT] = write_vmstat,
+		[PROC_BUDDYINFO] = write_buddyinfo,
+		[PROC_ZONEINFO] = write_zoneinfo,
 	};
 
 	writers[file](process, out);
 }
 
-/* A file in memory with @text, at its beginning, for reading only. */
-static int file_of_text(const char *text, size_t len)
+static long write_at(long fd, const void *from, size_t len, uint64_t offset)
 {
-	char link[40];
 	size_t done = 0;
-	long fd = host_syscall(SYS_memfd_create, "proc", (long)MFD_CLOEXEC);
-	long again;
 
-	if (fd < 0)
-		return (int)fd;
 	while (done < len) {
-		long n = host_syscall(SYS_write, fd, text + done, len - done);
+		long n = host_syscall(SYS_pwrite64, fd, (const char *)from + done, len - done,
+				      (long)(offset + done));
 
 		if (n <= 0)
-			break;
+			return n ? n : -ENOMEM;
 		done += (size_t)n;
 	}
-	host_syscall(SYS_fchmod, fd, 0444L);
+	return 0;
+}
+
+static int write_text(struct process *process, enum proc_file file, long fd)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	long err = -ENOMEM;
+
+	if (!out)
+		return -ENOMEM;
+	write_file(process, file, out);
+	if (!fclose(out))
+		err = write_at(fd, text, len, 0);
+	free(text);
+	return (int)err;
+}
+
+#define PAGEMAP_CHUNK 512
+
+struct range {
+	unsigned long start, end;
+};
+
+static void note_range(void *arg, const struct gw_maps_line *line)
+{
+	const struct range range = { line->start, line->end };
+
+	fwrite(&range, sizeof(range), 1, arg);
+}
+
+/* Where nothing is there is nothing to write: holes of the file are zero. */
+static long write_pagemap_range(struct process *process, const struct range *range, long fd)
+{
+	static const uint64_t nothing[PAGEMAP_CHUNK];
+	uint64_t entries[PAGEMAP_CHUNK];
+	long err = 0;
+
+	for (unsigned long addr = range->start, nr; addr < range->end && !err;
+	     addr += nr * GW_PAGE_SIZE) {
+		nr = min((range->end - addr) / GW_PAGE_SIZE, (unsigned long)PAGEMAP_CHUNK);
+		process->world->core->mm_pagemap(process->mm, addr, nr, entries);
+		if (memcmp(entries, nothing, nr * sizeof(*entries)))
+			err = write_at(fd, entries, nr * sizeof(*entries),
+				       addr / GW_PAGE_SIZE * sizeof(*entries));
+	}
+	return err;
+}
+
+/* Eight bytes for each page that an address space can have, most of them in holes. */
+static int write_pagemap(struct process *process, long fd)
+{
+	const uint64_t size = GUEST_TOP / GW_PAGE_SIZE * sizeof(uint64_t);
+	char *ranges = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&ranges, &len);
+	long err;
+
+	if (!out)
+		return -ENOMEM;
+	process->world->core->mm_maps(process->mm, note_range, out);
+	err = fclose(out) ? -ENOMEM : host_syscall(SYS_ftruncate, fd, (long)size);
+	for (size_t at = 0; at < len && !err; at += sizeof(struct range))
+		err = write_pagemap_range(process, (const struct range *)(ranges + at), fd);
+	free(ranges);
+	return (int)err;
+}
+
+/* The file again, from its beginning and for reading only. */
+static long reopen(long fd, int flags)
+{
+	char link[40];
+
 	snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
-	again = host_syscall(SYS_openat, (long)AT_FDCWD, link, (long)(O_RDONLY | O_CLOEXEC), 0L);
-	host_syscall(SYS_close, fd);
-	return done < len ? -ENOMEM : (int)again;
+	return host_syscall(SYS_openat, (long)AT_FDCWD, link, (long)(flags | O_CLOEXEC), 0L);
 }
 
 int proc_open(struct process *process, enum proc_file file, int flags)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out;
-	int fd;
+	long fd, again;
+	int err;
 
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
-	out = open_memstream(&text, &len);
-	if (!out)
-		return -ENOMEM;
-	write_file(process, file, out);
-	if (fclose(out)) {
-		free(text);
-		return -ENOMEM;
-	}
-	fd = file_of_text(text, len);
-	free(text);
-	return fd;
+	fd = host_syscall(SYS_memfd_create, "proc", (long)MFD_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	err = file == PROC_PAGEMAP ? write_pagemap(process, fd) : write_text(process, file, fd);
+	host_syscall(SYS_fchmod, fd, file == PROC_PAGEMAP ? 0400L : 0444L);
+	again = err ? err : reopen(fd, O_RDONLY);
+	host_syscall(SYS_close, fd);
+	return (int)again;
 }

@@ -101,6 +101,7 @@ static void commit_account(struct mm *mm, long nr_pages);
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages)
 {
 	mm->total_vm += nr_pages;
+	mm->hiwater_vm = max(mm->hiwater_vm, mm->total_vm);
 	if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC)
 		mm->exec_vm += nr_pages;
 	else if (flags & VM_GROWSDOWN)
@@ -144,8 +145,7 @@ static void commit_account(struct mm *mm, long nr_pages)
 		commit_add(mm->machine, nr_pages - ahead);
 }
 
-/* Linux: vm_commit_limit(). */
-static unsigned long commit_limit(const struct machine *machine)
+unsigned long vm_commit_limit(const struct machine *machine)
 {
 	return machine->nr_guest_frames * OVERCOMMIT_RATIO / 100;
 }
@@ -163,7 +163,7 @@ static long commit_allowed(const struct machine *machine, unsigned long total_vm
 	unsigned long share = machine->nr_guest_frames / 32;
 	unsigned long user_reserve = min(share, USER_RESERVE_MAX);
 
-	return (long)commit_limit(machine) - (long)min(share, ADMIN_RESERVE_MAX) -
+	return (long)vm_commit_limit(machine) - (long)min(share, ADMIN_RESERVE_MAX) -
 	       (long)min(total_vm / 32, user_reserve);
 }
 

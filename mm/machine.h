@@ -123,6 +123,8 @@ void machine_look(struct machine *machine, void (*sight)(void *arg, const struct
 void machine_place(struct machine *machine, const void *address, struct gw_place *place);
 unsigned long machine_counter(const struct machine *machine, enum gw_counter counter);
 unsigned long machine_free_frames(const struct machine *machine);
+void machine_memory(struct machine *machine, struct gw_memory_info *info);
+int machine_zone(struct machine *machine, int index, struct gw_zone_info *info);
 void machine_fail_nth(struct machine *machine, int nth);
 unsigned long machine_nr_allocations(const struct machine *machine);
 

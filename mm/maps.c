@@ -18,7 +18,7 @@ static const char *vma_name(const struct mm *mm, const struct vma *vma)
 	return "";
 }
 
-static void fill_maps_line(const struct mm *mm, const struct vma *vma, struct gw_maps_line *line)
+void fill_maps_line(const struct mm *mm, const struct vma *vma, struct gw_maps_line *line)
 {
 	*line = (struct gw_maps_line){
 		.start = vma->start,

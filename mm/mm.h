@@ -39,6 +39,7 @@ struct mm {
 	int map_count;		  /* (m) */
 	unsigned long total_vm, data_vm, stack_vm, exec_vm; /* (m) pages */
 	unsigned long locked_vm;  /* (m) pages */
+	unsigned long hiwater_vm; /* (m) the most that total_vm was */
 	unsigned long def_flags;  /* (m) of mappings to come: VM_LOCKED_MASK; mlockall() */
 	long commit_ahead;	  /* (m) write: accounting.c; 0 while nobody holds it */
 	struct stock stock;	  /* (m) write */

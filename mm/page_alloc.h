@@ -15,7 +15,7 @@
 
 #include "folio.h"
 
-#define MAX_ORDER	10 /* the largest block: 2^10 frames */
+#define MAX_ORDER	GW_MAX_ORDER /* the largest block: 2^10 frames */
 #define PAGEBLOCK_ORDER 9
 
 enum migratetype {

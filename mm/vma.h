@@ -282,6 +282,10 @@ int mm_munlockall(struct mm *mm);
 int mm_mincore(struct mm *mm, unsigned long addr, unsigned long len, unsigned long vec);
 int mm_msync(struct mm *mm, unsigned long addr, unsigned long len, int flags);
 void mm_maps(struct mm *mm, void (*line)(void *arg, const struct gw_maps_line *line), void *arg);
+/* One VMA of the above; mmap_lock is held. */
+void fill_maps_line(const struct mm *mm, const struct vma *vma, struct gw_maps_line *line);
+void mm_smaps(struct mm *mm, void (*vma)(void *arg, const struct gw_smaps *smaps), void *arg);
+void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long nr_pages, uint64_t *entries);
 
 /* mprotect_fixup(): flags and entries of one VMA's range; exec uses it for its stack. */
 int mprotect_fixup(struct mm *mm, struct vma *vma, struct vma **result, unsigned long start,
@@ -304,7 +308,8 @@ void vm_commit_release(struct mm *mm);
 /* The same for an object, which keeps what it was promised until it gives that back.  => -ENOMEM */
 int vm_commit_object(struct machine *machine, unsigned long nr_pages) __must_check;
 void vm_commit_undo(struct machine *machine, unsigned long nr_pages);
-/* The pages that the machine has promised. */
+/* The pages that the machine may promise in mode 2, and has promised. */
+unsigned long vm_commit_limit(const struct machine *machine);
 unsigned long vm_committed(struct machine *machine);
 /* vma_update.c does this for every change that it makes; also locked_vm, and what is promised. */
 void vm_stat_account(struct mm *mm, unsigned long flags, long nr_pages);

@@ -39,6 +39,10 @@ struct gw_core {
 	void (*machine_place)(struct machine *machine, const void *address, struct gw_place *place);
 	unsigned long (*machine_counter)(const struct machine *machine, enum gw_counter counter);
 	unsigned long (*machine_free_frames)(const struct machine *machine);
+	/* What /proc/meminfo and vmstat sum up.  Others may run: a sum of what was seen in passing. */
+	void (*machine_memory)(struct machine *machine, struct gw_memory_info *info);
+	/* The zone @index, from 0 on; -ENOENT: there are no more. */
+	int (*machine_zone)(struct machine *machine, int index, struct gw_zone_info *info);
 	/* The @nth allocation from now fails (1: the next); 0 disarms.  For tests. */
 	void (*machine_fail_nth)(struct machine *machine, int nth);
 	/* Allocations made since the machine was created; for sweeps. */
@@ -60,6 +64,13 @@ struct gw_core {
 	/* One call per VMA, in address order, under mmap_lock for read. */
 	void (*mm_maps)(struct mm *mm, void (*line)(void *arg, const struct gw_maps_line *line),
 			void *arg);
+
+	/* The same with what is mapped there. */
+	void (*mm_smaps)(struct mm *mm, void (*vma)(void *arg, const struct gw_smaps *smaps),
+			 void *arg);
+	/* GW_PAGEMAP_* of the @nr_pages pages from @addr on; 0 where nothing is. */
+	void (*mm_pagemap)(struct mm *mm, unsigned long addr, unsigned long nr_pages,
+			   uint64_t *entries);
 
 	/* -- Memory calls: Linux's, with its errnos.  Addresses come back as values >= 0. -- */
 

@@ -55,6 +55,32 @@ enum gw_counter {
 	GW_NR_COUNTERS
 };
 
+/* ---- Memory, as /proc/meminfo, buddyinfo and zoneinfo show it ---------------------------------- */
+
+struct gw_memory_info { /* frames */
+	unsigned long total, free;		 /* that guests may map */
+	unsigned long anon_pages;		 /* mapped, anonymous */
+	unsigned long mapped;			 /* mapped, of files */
+	unsigned long file_pages, dirty, shmem;	 /* in the page cache; of these; of these */
+	unsigned long core_total, core_free;	 /* the core's own */
+	unsigned long slab, page_tables;	 /* of these */
+	unsigned long commit_limit, committed;
+};
+
+#define GW_MAX_ORDER 10
+
+struct gw_zone_info { /* frames, but for the blocks */
+	const char *name; /* "Movable": what guests map; "Normal": the core's own */
+	int node;
+	unsigned long start_pfn, spanned;
+	unsigned long free; /* lists of the CPUs not included */
+	unsigned long watermark_min, watermark_low, watermark_high;
+	unsigned long nr_blocks[GW_MAX_ORDER + 1]; /* free, by order */
+	int nr_cpus;
+	int pcp_count[GW_MAX_CPUS], pcp_high, pcp_batch;
+	unsigned long nr_anon, nr_file; /* of the node's LRU lists; 0 for the core's zone */
+};
+
 /* ---- Guards: protective measures that an experiment may switch off --------------------------- */
 
 #define GW_GUARDS(X)                                                                               \

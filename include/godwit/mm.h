@@ -77,9 +77,37 @@ struct gw_maps_line {
 	const char *name; /* "", "[heap]", "[stack]", or the file's; valid during the callback */
 };
 
+/*
+ * What /proc/PID/smaps says of one VMA, and of all of them summed; Linux: struct mem_size_stats.
+ * Pages on their way between two frames count as present.
+ */
+struct gw_smaps {
+	struct gw_maps_line line;
+	unsigned long size;	/* bytes, as all that follows */
+	unsigned long rss;	/* mapped, the zero page left out */
+	unsigned long referenced, anonymous, lazyfree;
+	unsigned long shared_clean, shared_dirty;   /* mapped more than once */
+	unsigned long private_clean, private_dirty; /* mapped here alone */
+	/* Each page divided by how often it is mapped; in 1 / 2^GW_PSS_SHIFT of a byte. */
+	uint64_t pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked;
+	char flags[64]; /* "rd wr mr mw me ": Documentation/filesystems/proc.rst */
+};
+
+#define GW_PSS_SHIFT 12
+
+/* An entry of /proc/PID/pagemap.  Linux: Documentation/admin-guide/mm/pagemap.rst. */
+#define GW_PAGEMAP_PFN_MASK   ((1ull << 55) - 1)
+#define GW_PAGEMAP_SOFT_DIRTY (1ull << 55)
+#define GW_PAGEMAP_EXCLUSIVE  (1ull << 56) /* mapped once */
+#define GW_PAGEMAP_FILE	      (1ull << 61) /* or shared anonymous memory */
+#define GW_PAGEMAP_SWAP	      (1ull << 62) /* type in bits 0..4, offset in 5..54; migration too */
+#define GW_PAGEMAP_PRESENT    (1ull << 63)
+
 struct gw_mm_info {
 	unsigned long id;
 	unsigned long total_vm, data_vm, stack_vm, exec_vm; /* pages */
+	unsigned long locked_vm, hiwater_vm;		    /* pages; the most that total_vm was */
+	unsigned long nr_tables;			    /* frames that hold its page tables */
 	unsigned long rss_anon, rss_file;		    /* pages */
 	int map_count;
 	unsigned long start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;
