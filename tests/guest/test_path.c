@@ -87,7 +87,8 @@ static void other_paths_stay_as_they_are(void **state)
 		"/proc/self/mem",
 		"/proc/self/mapsx",
 		"/proc/self/maps/x",
-		"/proc/meminfo",
+		"/proc/uptime",
+		"/proc/meminfo/x",
 		"/dev/null",
 		"/dev/stdinx",
 		"/usr/proc/self/exe",
@@ -163,7 +164,7 @@ static void paths_from_a_directory_of_proc_are_seen(void **state)
 	(void)state;
 	assert_true(resolve_at(5, "self/exe").is_exe);
 	assert_int_equal(resolve_at(5, "self/maps").proc, PROC_MAPS);
-	assert_int_equal(resolve_at(5, "meminfo").proc, PROC_NONE);
+	assert_int_equal(resolve_at(5, "meminfo").proc, PROC_MEMINFO);
 }
 
 /* Fails when a file that Godwit must write would be the host's. */
@@ -173,6 +174,10 @@ static void files_that_godwit_writes_are_known(void **state)
 	assert_int_equal(resolve("/proc/self/maps").proc, PROC_MAPS);
 	assert_int_equal(resolve("/proc/self/status").proc, PROC_STATUS);
 	assert_int_equal(resolve("/proc/thread-self/comm").proc, PROC_COMM);
+	assert_int_equal(resolve("/proc/self/pagemap").proc, PROC_PAGEMAP);
+	assert_int_equal(resolve("/proc/self/smaps").proc, PROC_SMAPS);
+	assert_int_equal(resolve("/proc/vmstat").proc, PROC_VMSTAT);
+	assert_int_equal(resolve("/proc/self/meminfo").proc, PROC_NONE);
 }
 
 /* Fails when a path that cannot be is accepted. */
