@@ -75,6 +75,31 @@ void proc_text_smaps_rollup(FILE *out, const struct gw_smaps *sum)
 	print_sizes(out, sum, true);
 }
 
+/* ---- status ----------------------------------------------------------------------------------------- */
+
+static void print_status(FILE *out, const char *key, unsigned long pages)
+{
+	fprintf(out, "%s:\t%8lu kB\n", key, KIB(pages));
+}
+
+void proc_text_status(FILE *out, const struct gw_mm_info *info)
+{
+	print_status(out, "VmPeak", info->hiwater_vm);
+	print_status(out, "VmSize", info->total_vm);
+	print_status(out, "VmLck", info->locked_vm);
+	print_status(out, "VmPin", 0);
+	print_status(out, "VmRSS", info->rss_anon + info->rss_file);
+	print_status(out, "RssAnon", info->rss_anon);
+	print_status(out, "RssFile", info->rss_file);
+	print_status(out, "RssShmem", 0);
+	print_status(out, "VmData", info->data_vm);
+	print_status(out, "VmStk", info->stack_vm);
+	print_status(out, "VmExe", info->exec_vm);
+	print_status(out, "VmLib", 0);
+	print_status(out, "VmPTE", info->nr_tables);
+	print_status(out, "VmSwap", 0);
+}
+
 /* ---- The machine -------------------------------------------------------------------------------------- */
 
 static void print_meminfo(FILE *out, const char *key, unsigned long pages)

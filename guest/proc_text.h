@@ -16,6 +16,9 @@ void proc_text_maps(FILE *out, const struct gw_maps_line *line);
 void proc_text_smaps(FILE *out, const struct gw_smaps *smaps);
 void proc_text_smaps_rollup(FILE *out, const struct gw_smaps *sum);
 
+/* The lines of /proc/PID/status about memory, but VmHWM: nothing keeps the most that was mapped. */
+void proc_text_status(FILE *out, const struct gw_mm_info *info);
+
 void proc_text_meminfo(FILE *out, const struct gw_memory_info *info);
 /* /proc/vmstat: what there is now, and one line for each counter, whose names are Linux's or ours. */
 void proc_text_vmstat_memory(FILE *out, const struct gw_memory_info *info);

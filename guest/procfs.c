@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * procfs.c - the files of /proc/self that only Godwit can write
+ * procfs.c - the files of /proc that only Godwit can write
  *
  * Each is written whole when it is opened, into a file in memory; so is pagemap, which a reader may
- * have to open again to see what has changed.  Where most of a file is as true
- * of Godwit as of the guest (identity, session, terminal), the host's own is read and what differs
- * is replaced.
+ * have to open again to see what has changed.  Where most of a file is as true of Godwit as of the
+ * guest (identity, session, terminal), the host's own is read and what differs is replaced.
  *
  * Linux: fs/proc/base.c, array.c, task_mmu.c.
  */
@@ -18,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include "cpu_time.h"
 #include "proc_text.h"
@@ -258,31 +256,12 @@ static uint64_t handled_signals(struct process *process, bool ignored)
 	return set;
 }
 
-static void print_kib(FILE *out, const char *key, unsigned long pages)
-{
-	fprintf(out, "%s:\t%8lu kB\n", key, pages * (GW_PAGE_SIZE / 1024));
-}
-
-/* VmHWM is not here: nothing keeps the most that was mapped. */
 static void write_status_memory(struct process *process, FILE *out)
 {
 	struct gw_mm_info info;
 
 	process->world->core->mm_info(process->mm, &info);
-	print_kib(out, "VmPeak", info.hiwater_vm);
-	print_kib(out, "VmSize", info.total_vm);
-	print_kib(out, "VmLck", info.locked_vm);
-	print_kib(out, "VmPin", 0);
-	print_kib(out, "VmRSS", info.rss_anon + info.rss_file);
-	print_kib(out, "RssAnon", info.rss_anon);
-	print_kib(out, "RssFile", info.rss_file);
-	print_kib(out, "RssShmem", 0);
-	print_kib(out, "VmData", info.data_vm);
-	print_kib(out, "VmStk", info.stack_vm);
-	print_kib(out, "VmExe", info.exec_vm);
-	print_kib(out, "VmLib", 0);
-	print_kib(out, "VmPTE", info.nr_tables);
-	print_kib(out, "VmSwap", 0);
+	proc_text_status(out, &info);
 }
 
 static void write_status_signals(struct process *process, FILE *out)
@@ -501,12 +480,12 @@ static int write_pagemap(struct process *process, long fd)
 }
 
 /* The file again, from its beginning and for reading only. */
-static long reopen(long fd, int flags)
+static long reopen(long fd)
 {
 	char link[40];
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
-	return host_syscall(SYS_openat, (long)AT_FDCWD, link, (long)(flags | O_CLOEXEC), 0L);
+	return host_syscall(SYS_openat, (long)AT_FDCWD, link, (long)(O_RDONLY | O_CLOEXEC), 0L);
 }
 
 int proc_open(struct process *process, enum proc_file file, int flags)
@@ -523,7 +502,7 @@ int proc_open(struct process *process, enum proc_file file, int flags)
 		return (int)fd;
 	err = file == PROC_PAGEMAP ? write_pagemap(process, fd) : write_text(process, file, fd);
 	host_syscall(SYS_fchmod, fd, file == PROC_PAGEMAP ? 0400L : 0444L);
-	again = err ? err : reopen(fd, O_RDONLY);
+	again = err ? err : reopen(fd);
 	host_syscall(SYS_close, fd);
 	return (int)again;
 }

@@ -36,8 +36,6 @@ void machine_memory(struct machine *machine, struct gw_memory_info *info)
 	*info = (struct gw_memory_info){
 		.total = machine->nr_guest_frames,
 		.free = nr_free_frames(machine, ZONE_GUEST),
-		.core_total = machine->nr_frames - machine->nr_guest_frames,
-		.core_free = nr_free_frames(machine, ZONE_CORE),
 		.commit_limit = vm_commit_limit(machine),
 		.committed = vm_committed(machine),
 	};

@@ -23,34 +23,33 @@ static uint64_t present_entry(struct machine *machine, pte_t pte)
 	return entry;
 }
 
-static uint64_t pagemap_entry(struct machine *machine, const struct vma *vma, pte_t pte)
+static uint64_t pagemap_entry(struct machine *machine, pte_t pte)
 {
-	uint64_t entry = 0;
-
 	if (pte_present(pte))
-		entry = present_entry(machine, pte);
-	else if (pte_is_swap(pte))
-		entry = GW_PAGEMAP_SWAP | (uint64_t)pte_swp_type(pte) |
-			(uint64_t)pte_migration_pfn(pte) << 5;
-	if (vma->flags & VM_SOFTDIRTY)
-		entry |= GW_PAGEMAP_SOFT_DIRTY;
-	return entry;
+		return present_entry(machine, pte);
+	if (pte_is_swap(pte))
+		return GW_PAGEMAP_SWAP | (uint64_t)pte_swp_type(pte) |
+		       (uint64_t)pte_migration_pfn(pte) << 5;
+	return 0;
 }
 
-/* The part of @vma in [@start, @end); @entries is of @start. */
-static void pagemap_vma(struct mm *mm, const struct vma *vma, unsigned long start,
-			unsigned long end, uint64_t *entries)
+/* [@start, @end) of one VMA; @entries is of @start, and zero. */
+static void pagemap_range(struct mm *mm, unsigned long start, unsigned long end, uint64_t *entries)
 {
-	for (unsigned long addr = start, next; addr < end; addr = next) {
-		struct spinlock *ptl;
-		pte_t *ptep = pte_offset_map_lock(mm, addr, &ptl);
+	struct spinlock *ptl;
+	pte_t *ptep;
 
+	for (unsigned long addr = start, next; addr < end; addr = next) {
 		next = pmd_addr_end(addr, end);
+		ptep = pte_offset_map_lock(mm, addr, &ptl);
+		if (!ptep) {
+			next = next_page_table(mm, addr, end);
+			continue;
+		}
 		for (; addr < next; addr += PAGE_SIZE)
-			*entries++ = pagemap_entry(mm->machine, vma,
-						   ptep ? ptep_get(ptep++) : (pte_t){ 0 });
-		if (ptep)
-			pte_unmap_unlock(ptl);
+			entries[(addr - start) >> PAGE_SHIFT] =
+				pagemap_entry(mm->machine, ptep_get(ptep++));
+		pte_unmap_unlock(ptl);
 	}
 }
 
@@ -65,8 +64,8 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long nr_pages, uint6
 	for_each_vma_range(mm, vma, addr, limit) {
 		unsigned long start = max(vma->start, addr);
 
-		pagemap_vma(mm, vma, start, min(vma->end, limit),
-			    entries + ((start - addr) >> PAGE_SHIFT));
+		pagemap_range(mm, start, min(vma->end, limit),
+			      entries + ((start - addr) >> PAGE_SHIFT));
 	}
 	up_read(&mm->mmap_lock);
 }

@@ -62,8 +62,7 @@ struct gw_memory_info { /* frames */
 	unsigned long anon_pages;		 /* mapped, anonymous */
 	unsigned long mapped;			 /* mapped, of files */
 	unsigned long file_pages, dirty, shmem;	 /* in the page cache; of these; of these */
-	unsigned long core_total, core_free;	 /* the core's own */
-	unsigned long slab, page_tables;	 /* of these */
+	unsigned long slab, page_tables;	 /* of the core's own */
 	unsigned long commit_limit, committed;
 };
 

@@ -122,6 +122,31 @@ static void the_sums_follow_what_is_mapped(void **state)
 	assert_int_equal(machine_zone(machine, machine->nr_zones, &zone), -ENOENT);
 }
 
+/* Fails when shared memory is taken for a file's or for anonymous. */
+static void shared_memory_is_told_apart(void **state)
+{
+	struct fixture *fixture = *state;
+	struct gw_memory_info before, after;
+	struct gw_smaps smaps;
+	uint64_t entry;
+
+	machine_memory(fixture->mm->machine, &before);
+	assert_int_equal(fixture_mmap(fixture->mm, A, 0x2000, RW,
+				      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0),
+			 A);
+	store(fixture->mm, A, 1);
+	smaps = smaps_of_a(fixture->mm);
+	assert_int_equal(smaps.pss_shmem >> GW_PSS_SHIFT, 0x1000);
+	assert_int_equal(smaps.pss_file + smaps.pss_anon + smaps.anonymous, 0);
+	assert_int_equal(smaps.private_dirty, 0x1000);
+	mm_pagemap(fixture->mm, A, 1, &entry);
+	assert_true(entry & GW_PAGEMAP_FILE);
+	machine_memory(fixture->mm->machine, &after);
+	assert_int_equal(after.shmem, before.shmem + 1);
+	assert_int_equal(after.file_pages, before.file_pages + 1);
+	assert_int_equal(after.anon_pages, before.anon_pages);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -130,6 +155,7 @@ int main(void)
 		TEST(shared_pages_are_divided),
 		TEST(pagemap_names_frames),
 		TEST(the_sums_follow_what_is_mapped),
+		TEST(shared_memory_is_told_apart),
 	};
 
 	return cmocka_run_group_tests_name("smaps", tests, NULL, NULL);
