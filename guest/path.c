@@ -114,16 +114,25 @@ static const char *skip_task(int pid, const char *rest)
 
 /* ---- Rewriting ------------------------------------------------------------------------------------ */
 
-/* @path leads to host descriptor @host, and on by @rest. */
+/*
+ * @path leads to host descriptor @host, and on by @rest.  What is beyond it is as little to be
+ * trusted as any path: from "/" there is a way to /proc/self, Godwit's own.
+ */
 static int lead_to_fd(struct path *path, int host, const char *rest)
 {
-	char text[PATH_MAX];
+	const char *at = rest;
+	struct component beyond = next_component(&at);
 
 	if (host < 0)
 		return -ENOENT;
-	if (snprintf(text, sizeof(text), "/proc/self/fd/%d%s", host, rest) >= (int)sizeof(text))
-		return -ENAMETOOLONG;
-	strcpy(path->text, text);
+	if (beyond.len) {
+		if (strlen(beyond.name) >= sizeof(path->text))
+			return -ENAMETOOLONG;
+		path->dir = host;
+		memmove(path->text, beyond.name, strlen(beyond.name) + 1);
+		return 0;
+	}
+	snprintf(path->text, sizeof(path->text), "/proc/self/fd/%d%s", host, *rest ? "/" : "");
 	path->trusted = true;
 	return 0;
 }

@@ -149,13 +149,34 @@ static void names_of_descriptors_lead_to_the_guests(void **state)
 /* Fails when Godwit's current directory is taken for the guest's. */
 static void the_current_directory_is_the_guests(void **state)
 {
-	struct path path = resolve("/proc/self/cwd/bin");
 	char expected[64];
 
 	(void)state;
-	snprintf(expected, sizeof(expected), "/proc/self/fd/%d/bin", process.cwd);
-	assert_string_equal(path.text, expected);
+	snprintf(expected, sizeof(expected), "/proc/self/fd/%d", process.cwd);
+	assert_string_equal(resolve("/proc/self/cwd").text, expected);
 	assert_int_equal(resolve("bin").dir, process.cwd);
+}
+
+static void assert_leads_beyond(const char *text, int dir, const char *rest)
+{
+	struct path path = resolve(text);
+
+	assert_int_equal(path.dir, dir);
+	assert_string_equal(path.text, rest);
+	assert_false(path.trusted);
+}
+
+/* Fails when a directory of the guest's is a way to what is Godwit's own. */
+static void what_is_beyond_a_descriptor_is_not_trusted(void **state)
+{
+	const int proc = files_host(&process.files, 5);
+
+	(void)state;
+	assert_leads_beyond("/proc/self/cwd/bin", process.cwd, "bin");
+	assert_leads_beyond("/proc/self/cwd/../proc/self/mem", process.cwd, "../proc/self/mem");
+	assert_leads_beyond("/proc/self/fd/5//self/mem", proc, "self/mem");
+	assert_leads_beyond("/dev/fd/5/./self/fd/3", proc, "self/fd/3");
+	assert_leads_beyond("/dev/stdin/x", files_host(&process.files, 0), "x");
 }
 
 /* Fails when a directory descriptor of /proc is a way around. */
@@ -206,6 +227,7 @@ int main(void)
 		cmocka_unit_test(other_paths_stay_as_they_are),
 		cmocka_unit_test(every_name_of_the_program_leads_to_it),
 		cmocka_unit_test(names_of_descriptors_lead_to_the_guests),
+		cmocka_unit_test(what_is_beyond_a_descriptor_is_not_trusted),
 		cmocka_unit_test(the_current_directory_is_the_guests),
 		cmocka_unit_test(paths_from_a_directory_of_proc_are_seen),
 		cmocka_unit_test(files_that_godwit_writes_are_known),
