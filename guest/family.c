@@ -133,7 +133,8 @@ static bool tell_of_death(struct process *child)
 	info.si_signo = child->exit_signal;
 	if (child->exit_signal == SIGCHLD)
 		forget = ignores_children(parent, &no_signal);
-	if (child->exit_signal && !no_signal)
+	/* clone() takes any number, and one that is no signal is none. */
+	if (is_signal(child->exit_signal) && !no_signal)
 		family_signal(parent, &info);
 	return forget;
 }

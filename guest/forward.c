@@ -48,7 +48,7 @@ static uint64_t now_ns(void)
 /* sys_time.c: every guest's real-time timer is one of the host's that names it. */
 static bool is_timer_of_guest(const siginfo_t *info)
 {
-	return info->si_signo == SIGALRM && info->si_code == SI_TIMER;
+	return info->si_signo == SIGALRM && info->si_code == SI_TIMER && info->si_int > 0;
 }
 
 static const siginfo_t alarm_info = { .si_signo = SIGALRM, .si_code = SI_KERNEL };

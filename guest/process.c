@@ -142,6 +142,17 @@ static void put_mm(struct process *process)
 		process->world->core->mm_put(mm);
 }
 
+/* Its parent may look at any time: it can have been continued, and wait() not have told of it. */
+static void note_cpu_time(struct process *process)
+{
+	struct cpu_time cpu;
+
+	process_cpu_time(process, &cpu);
+	family_lock(&process->world->family);
+	process->cpu = cpu;
+	family_unlock(&process->world->family);
+}
+
 void process_release(struct process *process)
 {
 	if (process->has_timer)
@@ -149,7 +160,7 @@ void process_release(struct process *process)
 	process->has_timer = false;
 	/* The stub first: nobody can use translations of what goes after it. */
 	if (process->platform) {
-		process_cpu_time(process, &process->cpu);
+		note_cpu_time(process);
 		platform_process_end(process->platform);
 	}
 	process_vfork_done(process);

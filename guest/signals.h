@@ -35,6 +35,11 @@ struct guest_sigaction {
 	uint64_t mask;
 };
 
+static inline bool is_signal(int signo)
+{
+	return signo >= 1 && signo <= GUEST_NSIG;
+}
+
 static inline uint64_t sig_bit(int signo)
 {
 	return 1ull << (signo - 1);

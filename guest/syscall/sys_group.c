@@ -85,8 +85,7 @@ static long set_pgid(struct thread *thread, int pid, int pgid)
 	struct process *caller = thread->process;
 	struct process *process = family_find(family_of(thread), pid);
 
-	if (!process || process->state == PROCESS_ZOMBIE ||
-	    (process != caller && process->parent != caller))
+	if (!process || (process != caller && process->parent != caller))
 		return -ESRCH;
 	if (process != caller) {
 		if (process->sid != caller->sid)

@@ -32,11 +32,6 @@ SYS(rt_sigreturn)
 
 /* ---- Dispositions and masks ---------------------------------------------------------------------------- */
 
-static bool is_signal(int signo)
-{
-	return signo >= 1 && signo <= GUEST_NSIG;
-}
-
 SYS(rt_sigaction)
 {
 	struct guest_sigaction new, old;

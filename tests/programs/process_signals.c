@@ -14,32 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nothing is buffered over a fork. */
-#define say(...)                                                                                   \
-	do {                                                                                       \
-		printf(__VA_ARGS__);                                                               \
-		fflush(stdout);                                                                    \
-	} while (0)
-
-/* Not every C library has strerrorname_np(). */
-static const char *errno_name(int err)
-{
-	static const char *const names[] = {
-		[EPERM] = "EPERM",   [ENOENT] = "ENOENT", [ESRCH] = "ESRCH",   [EINTR] = "EINTR",
-		[EBADF] = "EBADF",   [ECHILD] = "ECHILD", [EAGAIN] = "EAGAIN", [ENOMEM] = "ENOMEM",
-		[EACCES] = "EACCES", [EFAULT] = "EFAULT", [EINVAL] = "EINVAL", [EPIPE] = "EPIPE",
-		[ENOSYS] = "ENOSYS",
-	};
-
-	if (err < 0 || (size_t)err >= sizeof(names) / sizeof(*names) || !names[err])
-		return "another";
-	return names[err];
-}
-
-static const char *error(long result)
-{
-	return result < 0 ? errno_name(errno) : "ok";
-}
+#include "say.h"
 
 static volatile sig_atomic_t nr_caught, last_code, last_value;
 static volatile pid_t last_pid;
@@ -378,6 +353,20 @@ static void groups(void)
 	say("second %x\n", (unsigned int)status);
 }
 
+/* As a shell has it whose job was faster than the shell. */
+static void group_of_the_dead(void)
+{
+	pid_t pid = fork();
+	siginfo_t info;
+
+	if (!pid)
+		_exit(0);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+	say("setpgid of the dead: %s, ", error(setpgid(pid, pid)));
+	say("their group: %d\n", getpgid(pid) == pid);
+	waitpid(pid, NULL, 0);
+}
+
 static void own_group(void)
 {
 	pid_t pid = fork();
@@ -471,6 +460,7 @@ int main(int argc, char **argv)
 	timers();
 	stops();
 	groups();
+	group_of_the_dead();
 	own_group();
 	sessions();
 	after_exec(argv[0]);

@@ -20,34 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "say.h"
+
 #define PAGE 4096ul
-
-/* Nothing is buffered over a fork. */
-#define say(...)                                                                                   \
-	do {                                                                                       \
-		printf(__VA_ARGS__);                                                               \
-		fflush(stdout);                                                                    \
-	} while (0)
-
-/* Not every C library has strerrorname_np(). */
-static const char *errno_name(int err)
-{
-	static const char *const names[] = {
-		[EPERM] = "EPERM",   [ENOENT] = "ENOENT", [ESRCH] = "ESRCH",   [EINTR] = "EINTR",
-		[EBADF] = "EBADF",   [ECHILD] = "ECHILD", [EAGAIN] = "EAGAIN", [ENOMEM] = "ENOMEM",
-		[EACCES] = "EACCES", [EFAULT] = "EFAULT", [EINVAL] = "EINVAL", [EPIPE] = "EPIPE",
-		[ENOSYS] = "ENOSYS",
-	};
-
-	if (err < 0 || (size_t)err >= sizeof(names) / sizeof(*names) || !names[err])
-		return "another";
-	return names[err];
-}
-
-static const char *error(long result)
-{
-	return result < 0 ? errno_name(errno) : "ok";
-}
 
 /* Run @body in a child, and return how it ended. */
 static int in_child(int (*body)(void))
@@ -598,6 +573,11 @@ static void clones(void)
 	if (!pid)
 		_exit(5);
 	say("clone3: %s\n", waitpid((pid_t)pid, &parent_tid, 0) == pid ? "ok" : "failed");
+	pid = syscall(SYS_clone, 255, NULL, NULL, NULL, NULL);
+	if (!pid)
+		_exit(6);
+	say("with a number that is no signal: wait %s, ", error(waitpid((pid_t)pid, NULL, 0)));
+	say("with __WALL %s\n", waitpid((pid_t)pid, NULL, __WALL) == pid ? "ok" : "failed");
 	args.exit_signal = 200;
 	say("no such signal: %s\n", error(syscall(SYS_clone3, &args, sizeof(args))));
 	say("short: %s\n", error(syscall(SYS_clone3, &args, 8)));
