@@ -243,27 +243,26 @@ static struct gw_saved *take_up(struct explore_command *command, const char *pat
 	return saved;
 }
 
-/* => an exit code, 0: it is written */
+/* => an exit code, 0: it is written.  Else what was there before still is. */
 static int write_search(const char *path, const char *text)
 {
-	FILE *out = fopen(path, "we");
-	bool failed = !out || fputs(text, out) < 0;
+	char *beside;
+	FILE *out;
+	bool failed;
 
+	if (asprintf(&beside, "%s.new", path) < 0)
+		errx(EXIT_USAGE, "out of memory");
+	out = fopen(beside, "we");
+	failed = !out || fputs(text, out) < 0;
 	if (out && fclose(out))
 		failed = true;
-	if (!failed)
-		return 0;
-	warn("%s: where the exploration stood could not be saved", path);
-	return EXIT_USAGE;
-}
-
-/* Sampling has nothing to lose. */
-static bool is_worth_saving(const struct explore_command *command)
-{
-	const char *strategy = command->explore.strategy;
-
-	return command->resume || !strcmp(strategy, "auto") || !strcmp(strategy, "dpor") ||
-	       !strcmp(strategy, "source") || !strcmp(strategy, "dfs");
+	if (failed || rename(beside, path)) {
+		warn("%s: where the exploration stood could not be saved", path);
+		unlink(beside);
+		failed = true;
+	}
+	free(beside);
+	return failed ? EXIT_USAGE : 0;
 }
 
 /* => an exit code, 0: nothing went wrong */
@@ -293,6 +292,7 @@ int cmd_explore(int argc, char **argv)
 	char *path;
 	struct explore_command command = {
 		.explore = { .seed = 1,
+			     .save = true,
 			     .estimate = true,
 			     .estimated = verdict_estimated,
 			     .progress = verdict_progress,
@@ -311,7 +311,6 @@ int cmd_explore(int argc, char **argv)
 		explore->strategy = explore->bounded ? "dfs" : "auto";
 	if (!explore->executions && explore->seconds <= 0)
 		explore->seconds = SECONDS_DEFAULT;
-	explore->save = is_worth_saving(&command);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	gw_explore(explore, &verdict);
 	verdict_progress_end();

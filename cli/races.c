@@ -164,30 +164,18 @@ static const char *must_find(const struct gw_scenario *scenario)
 	return gw_scenario_design(scenario) ? gw_scenario_breaks(scenario) : NULL;
 }
 
-static void print_guards(uint64_t guards)
-{
-	const char *separator = "guard ";
-
-	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
-		if (!(guards >> guard & 1))
-			continue;
-		printf("%s%s", separator,
-		       godwit_core_explored.guard_info((enum gw_guard)guard)->name);
-		separator = ",";
-	}
-	fputs(": ", stdout);
-}
-
 static void print_scenario(const struct gw_scenario *scenario)
 {
 	const struct gw_design *design = gw_scenario_design(scenario);
 
 	printf("  %-32s %s\n", gw_scenario_name(scenario), gw_scenario_summary(scenario));
 	printf("  %-32s ", "");
-	if (design)
+	if (design) {
 		printf("design %s: ", design->name);
-	else if (gw_scenario_guards(scenario))
-		print_guards(gw_scenario_guards(scenario));
+	} else if (gw_scenario_guards(scenario)) {
+		print_guards(stdout, "guard ", gw_scenario_guards(scenario));
+		fputs(": ", stdout);
+	}
 	if (must_find(scenario))
 		printf("violated, \"%s\"", must_find(scenario));
 	else

@@ -124,8 +124,7 @@ static double rounded(double estimate)
 	return (double)(uint64_t)(estimate / unit + .5) * unit;
 }
 
-/* @separator before the first, commas between them. */
-static void print_guards(FILE *out, const char *separator, uint64_t guards)
+void print_guards(FILE *out, const char *separator, uint64_t guards)
 {
 	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
 		if (!(guards >> guard & 1))

@@ -27,6 +27,8 @@ void verdict_print_text(FILE *out, const struct gw_explore *explore,
 /* => NULL: out of memory */
 json_t *verdict_json(const struct gw_explore *explore, const struct gw_verdict *verdict);
 json_t *guards_json(uint64_t guards);
+/* Their names, @separator before the first, commas between them. */
+void print_guards(FILE *out, const char *separator, uint64_t guards);
 /* => 0 or a negative errno */
 int verdict_print_json(FILE *out, const struct gw_explore *explore,
 		       const struct gw_verdict *verdict);

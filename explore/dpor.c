@@ -64,7 +64,6 @@ static void descend(struct search *search, int depth)
 static void reverse(struct search *search, int depth)
 {
 	struct node *node = &search->nodes[depth];
-
 	const struct op *sleeping = search_sleeping(search, depth);
 
 	for (uint32_t left = node->sleep; left && RULE(sleepers_cover); left &= left - 1)

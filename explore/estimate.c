@@ -263,6 +263,19 @@ static bool will_meet(const struct estimator *estimator, int task, unsigned int 
 	       (last->read > nth && !kind_reads((enum explored_kind)op->kind));
 }
 
+/* Has any of @tasks?  @taken: the task that has taken one more; -1: none */
+static bool any_will_meet(const struct estimator *estimator, uint32_t tasks, int taken,
+			  const struct op *op)
+{
+	for (; tasks; tasks &= tasks - 1) {
+		int task = __builtin_ctz(tasks);
+
+		if (will_meet(estimator, task, task == taken, op))
+			return true;
+	}
+	return false;
+}
+
 /* Those who sleep when @taken has been taken: can all of them be woken, one by another? */
 static bool all_can_wake(const struct estimator *estimator, const struct op *next,
 			 const struct op *taken, uint32_t sleep, uint32_t live)
@@ -275,17 +288,11 @@ static bool all_can_wake(const struct estimator *estimator, const struct op *nex
 		for (uint32_t left = sleep; left; left &= left - 1) {
 			int sleeper = __builtin_ctz(left);
 
-			for (uint32_t by = awake; by; by &= by - 1) {
-				int task = __builtin_ctz(by);
-
-				if (!will_meet(estimator, task, task == taken->task,
-					       &next[sleeper]))
-					continue;
-				sleep &= ~(1u << sleeper);
-				awake |= 1u << sleeper;
-				more = true;
-				break;
-			}
+			if (!any_will_meet(estimator, awake, taken->task, &next[sleeper]))
+				continue;
+			sleep &= ~(1u << sleeper);
+			awake |= 1u << sleeper;
+			more = true;
 		}
 	}
 	return !sleep;
@@ -299,11 +306,8 @@ static int first_of(const struct estimator *estimator, const struct op *next, ui
 {
 	for (uint32_t left = candidates; left; left &= left - 1) {
 		int task = __builtin_ctz(left);
-		bool met = false;
 
-		for (uint32_t others = live & ~(1u << task); others && !met; others &= others - 1)
-			met = will_meet(estimator, __builtin_ctz(others), 0, &next[task]);
-		if (!met)
+		if (!any_will_meet(estimator, live & ~(1u << task), -1, &next[task]))
 			return task;
 	}
 	return __builtin_ctz(candidates);

@@ -551,8 +551,7 @@ static void save(struct exploration *e)
 		saved_put_header(saving.out, e->explore, e->strategy->name,
 				 e->engine.bound.step_bound, verdict, &counts);
 		saved_put(&saving, "state", NULL, 0);
-		if (e->strategy->save)
-			e->strategy->save(e->state, &saving);
+		e->strategy->save(e->state, &saving);
 		saved_put(&saving, "end", NULL, 0);
 	}
 	if (!saving.out || fclose(saving.out)) {
@@ -591,8 +590,9 @@ static bool resume(struct exploration *e, const struct gw_saved *saved)
 	set_ranges(&e->engine, restoring.ranges);
 	if (!engine_promote(&e->engine, saved->promoted, saved->nr_promoted))
 		saved_reject(&restoring, "memory is promoted that the machine does not have");
-	else if ((!e->strategy->restore ||
-		  e->strategy->restore(e->state, e->engine.explored, &restoring)) &&
+	else if (!e->strategy->restore)
+		saved_reject(&restoring, "no strategy that goes on: sampling has nothing to lose");
+	else if (e->strategy->restore(e->state, e->engine.explored, &restoring) &&
 		 saved_get(&restoring, "end", NULL, 0))
 		return true;
 	verdict->kind = GW_VERDICT_ERROR;
@@ -620,7 +620,8 @@ static void explore_by_strategy(struct exploration *e)
 			e->strategy->init(e->state, &params);
 		if (!explore->resume || resume(e, explore->resume))
 			explore_all(e, &params);
-		if (explore->save && e->begun && e->verdict->kind == GW_VERDICT_BUDGET)
+		if (explore->save && e->strategy->save && e->begun &&
+		    e->verdict->kind == GW_VERDICT_BUDGET)
 			save(e);
 		if (e->strategy->fini)
 			e->strategy->fini(e->state);

@@ -278,7 +278,6 @@ static void add(struct history *history, const struct explored_step *step, const
 
 	*event = (struct event){
 		.op = *op,
-		.got = step->value != 0,
 		.value = step->value,
 		.site = step->site,
 		.word_before = history->word_before,

@@ -24,7 +24,6 @@ struct op {
 
 struct event {
 	struct op op;
-	bool got;	    /* a trylock's */
 	unsigned int value; /* what came of it, as in struct explored_step */
 	bool writes;	    /* see kind_reads() */
 	unsigned int nth;   /* of its task's steps, from 1 */

@@ -15,7 +15,6 @@
 #include "strategy.h"
 
 #include "prng.h"
-#include "saved.h"
 
 #define TASKS_MAX 32
 
@@ -95,31 +94,11 @@ static int pct_choose(void *state, struct explored *x, unsigned int bound)
 	return (int)prng_below(&((struct pct *)state)->prng, bound);
 }
 
-static void pct_save(const void *state, struct saving *saving)
-{
-	int64_t length = ((const struct pct *)state)->length;
-
-	saved_put(saving, "pct", &length, 1);
-}
-
-static bool pct_restore(void *state, struct explored *x, struct restoring *restoring)
-{
-	int64_t length;
-
-	(void)x;
-	if (!saved_get(restoring, "pct", &length, 1))
-		return false;
-	((struct pct *)state)->length = (unsigned int)length;
-	return true;
-}
-
 const struct strategy strategy_pct = {
 	.name = "pct",
 	.summary = "random priorities of tasks, with --depth=N minus one changes",
 	.size = sizeof(struct pct),
 	.init = pct_init,
 	.begin = pct_begin,
-	.save = pct_save,
-	.restore = pct_restore,
 	.steps = { .pick = pct_pick, .choose = pct_choose, .shallow = true },
 };

@@ -34,7 +34,7 @@ static bool takes_exclusively(const struct event *event)
 	case EXPLORED_TRYLOCK:
 	case EXPLORED_BIT_TRYLOCK:
 	case EXPLORED_WRITE_TRYLOCK:
-		return event->got;
+		return event->value;
 	default:
 		return false;
 	}
@@ -43,7 +43,7 @@ static bool takes_exclusively(const struct event *event)
 static bool takes_shared(const struct event *event)
 {
 	return event->op.kind == EXPLORED_READ_LOCK ||
-	       (event->op.kind == EXPLORED_READ_TRYLOCK && event->got);
+	       (event->op.kind == EXPLORED_READ_TRYLOCK && event->value);
 }
 
 static bool releases(const struct event *event)

@@ -19,6 +19,7 @@
 #include "saved.h"
 
 #include "scenario_text.h"
+#include "schedule.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -111,19 +112,15 @@ static int64_t offset_in_program(const void *object)
 
 void saved_put_objects(struct saving *saving, const struct history *history)
 {
-	const void **objects = calloc((size_t)max(history->nr_objects, 1), sizeof(*objects));
-	int64_t nr = objects ? history->nr_objects : -1;
+	int64_t nr = history->nr_objects;
 
 	saved_put(saving, "objects", &nr, 1);
-	for (unsigned int slot = 0; objects && slot < history->nr_slots; slot++)
-		if (history->slots[slot])
-			objects[history->numbers[slot]] = history->slots[slot];
 	for (int i = 0; i < nr; i++) {
-		int64_t place[2] = { 0, offset_in_program(objects[i]) };
+		const void *object = history->objects[i];
+		int64_t place[2] = { 0, offset_in_program(object) };
 
 		for (int range = 0; range < (int)ARRAY_SIZE(saving->ranges); range++) {
-			size_t offset =
-				(uintptr_t)objects[i] - (uintptr_t)saving->ranges[range].base;
+			size_t offset = (uintptr_t)object - (uintptr_t)saving->ranges[range].base;
 
 			if (offset < saving->ranges[range].size) {
 				place[0] = range + 1;
@@ -132,7 +129,6 @@ void saved_put_objects(struct saving *saving, const struct history *history)
 		}
 		saved_put(saving, "object", place, 2);
 	}
-	free(objects);
 }
 
 bool saved_get_objects(struct restoring *restoring, struct history *history)
@@ -180,32 +176,14 @@ static uint64_t program_hash(void)
 	return hash;
 }
 
-static void put_guards(FILE *out, uint64_t guards)
-{
-	const char *separator = "without ";
-
-	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
-		if (!(guards >> guard & 1))
-			continue;
-		fprintf(out, "%s%s", separator,
-			godwit_core_explored.guard_info((enum gw_guard)guard)->name);
-		separator = ",";
-	}
-	if (guards)
-		fputc('\n', out);
-}
-
 void saved_put_header(FILE *out, const struct gw_explore *explore, const char *strategy,
 		      unsigned int step_bound, const struct gw_verdict *verdict,
 		      const struct saved_counts *counts)
 {
-	const char *path = gw_scenario_path(explore->scenario);
-
-	fprintf(out, "godwit-search %d\nprogram %016" PRIx64 "\nscenario %s\n", FORMAT_VERSION,
-		program_hash(), path ? path : gw_scenario_name(explore->scenario));
-	if (explore->scenario->text)
-		fprintf(out, "scenario-text %016" PRIx64 "\n", explore->scenario->text->hash);
-	put_guards(out, explore->guards_off);
+	fprintf(out, "godwit-search %d\nprogram %016" PRIx64 "\n", FORMAT_VERSION,
+		program_hash());
+	schedule_print_scenario(out, explore->scenario);
+	schedule_print_guards(out, explore->guards_off);
 	fprintf(out, "strategy %s\nbounds %u %u %d %u\nseed %" PRIu64 "\n", strategy, step_bound,
 		explore->depth, explore->bounded, explore->preemptions, explore->seed);
 	for (int i = 0; i < verdict->nr_promoted; i++)
@@ -222,7 +200,6 @@ void saved_put_header(FILE *out, const struct gw_explore *explore, const char *s
 struct reader {
 	struct gw_saved *saved;
 	struct restoring restoring;
-	bool has_program;
 	unsigned int seen; /* bits of what must be there */
 };
 
@@ -234,7 +211,8 @@ enum {
 	SEEN_COUNTS = 16,
 	SEEN_ESTIMATE = 32,
 	SEEN_TIMES = 64,
-	SEEN_ALL = 127
+	SEEN_PROGRAM = 128,
+	SEEN_ALL = 255
 };
 
 __printf(2, 3) static bool reject(struct reader *reader, const char *fmt, ...)
@@ -275,12 +253,9 @@ static bool read_text_hash(struct reader *reader, const char *rest)
 static bool read_guards(struct reader *reader, char *names)
 {
 	for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
-		int guard = 0;
+		int guard = schedule_guard(name, strlen(name));
 
-		while (guard < GW_NR_GUARDS &&
-		       strcmp(godwit_core_explored.guard_info((enum gw_guard)guard)->name, name))
-			guard++;
-		if (guard == GW_NR_GUARDS)
+		if (guard < 0)
 			return reject(reader, "there is no guard '%s'", name);
 		reader->saved->guards_off |= 1ull << guard;
 	}
@@ -341,7 +316,7 @@ static bool read_header_line(struct reader *reader, char *line)
 	if (*rest)
 		*rest++ = '\0';
 	if (!strcmp(line, "program")) {
-		reader->has_program = true;
+		reader->seen |= SEEN_PROGRAM;
 		return strtoull(rest, NULL, 16) == program_hash() ||
 		       reject(reader, "the program is another one than the search was saved by");
 	}
@@ -388,7 +363,7 @@ static bool read_header(struct reader *reader)
 		restoring->at = end + 1;
 		restoring->line++;
 	}
-	if (!reader->has_program || reader->seen != SEEN_ALL)
+	if (reader->seen != SEEN_ALL)
 		return reject(reader, "a line is missing above");
 	return saved_get(restoring, "state", NULL, 0);
 }

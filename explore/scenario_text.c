@@ -863,8 +863,8 @@ static bool parse_ending(struct reader *reader, struct operation *op)
 static bool reject_operation(struct reader *reader)
 {
 	static const char *const missing[] = {
-		"clone",   "mbind",  "move_pages", "reclaim",  "swap",	      "swapin",
-		"swapoff", "swapon", "swapout",	   "truncate", "userfaultfd", "vfork",
+		"clone",   "mbind",  "move_pages", "reclaim",	  "swap",  "swapin",
+		"swapoff", "swapon", "swapout",	   "userfaultfd", "vfork",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)

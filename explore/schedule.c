@@ -139,7 +139,7 @@ int schedule_record(struct gw_schedule *schedule, const struct explored *x, stru
 
 /* ---- To text ------------------------------------------------------------------------------------------- */
 
-static void print_guards(FILE *out, uint64_t guards_off)
+void schedule_print_guards(FILE *out, uint64_t guards_off)
 {
 	const char *separator = "without ";
 
@@ -155,8 +155,7 @@ static void print_guards(FILE *out, uint64_t guards_off)
 	fputc('\n', out);
 }
 
-/* One that is text may change: a schedule belongs to the text that it was made with. */
-static void print_scenario(FILE *out, const struct gw_scenario *scenario)
+void schedule_print_scenario(FILE *out, const struct gw_scenario *scenario)
 {
 	const char *path = gw_scenario_path(scenario);
 
@@ -168,8 +167,8 @@ static void print_scenario(FILE *out, const struct gw_scenario *scenario)
 static void print_header(FILE *out, const struct gw_schedule *schedule)
 {
 	fprintf(out, "godwit-schedule %d\n", FORMAT_VERSION);
-	print_scenario(out, schedule->scenario);
-	print_guards(out, schedule->guards_off);
+	schedule_print_scenario(out, schedule->scenario);
+	schedule_print_guards(out, schedule->guards_off);
 	for (int i = 0; i < schedule->nr_promoted; i++)
 		fprintf(out, "promoted 0x%zx %zu\n", schedule->promoted[i].offset,
 			schedule->promoted[i].size);
@@ -278,7 +277,7 @@ static bool copy_word(struct parser *parser, char *to, size_t size, const char *
 	return true;
 }
 
-static int guard_of(const char *name, size_t len)
+int schedule_guard(const char *name, size_t len)
 {
 	for (int guard = 0; guard < GW_NR_GUARDS; guard++) {
 		const char *known = godwit_core_explored.guard_info((enum gw_guard)guard)->name;
@@ -295,7 +294,7 @@ static bool parse_guards(struct parser *parser)
 
 	for (;;) {
 		size_t len = strcspn(name, ",");
-		int guard = guard_of(name, len);
+		int guard = schedule_guard(name, len);
 
 		if (guard < 0)
 			return reject(parser, "there is no guard '%.*s'", (int)len, name);

@@ -11,6 +11,8 @@
 #include "scenario.h"
 #include "trace.h"
 
+#include <stdio.h>
+
 #define TASK_NAME_MAX 16
 
 struct schedule_run {
@@ -47,6 +49,14 @@ int schedule_record(struct gw_schedule *schedule, const struct explored *x,
 		    struct objects *objects) __must_check;
 
 uint64_t schedule_nr_steps(const struct gw_schedule *schedule);
+
+/* ---- Lines that saved searches have too ------------------------------------------------------------ */
+
+/* One that is text may change: what was made with a text belongs to it. */
+void schedule_print_scenario(FILE *out, const struct gw_scenario *scenario);
+void schedule_print_guards(FILE *out, uint64_t guards_off);
+/* The guard of that name; -1: there is none */
+int schedule_guard(const char *name, size_t len);
 
 /* ---- Following one (replay.c) -------------------------------------------------------------------- */
 

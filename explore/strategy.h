@@ -52,7 +52,8 @@ struct strategy {
 	const char *(*stats)(const void *state, struct search_stats *stats);
 	/*
 	 * Write down what it knows, when it has begun an execution that has not been made, and take it
-	 * up again, after init(): then begin() is called for that execution.  Both NULL: nothing.
+	 * up again, after init(): then begin() is called for that execution.  Both NULL: sampling has
+	 * nothing to lose.
 	 */
 	void (*save)(const void *state, struct saving *saving);
 	bool (*restore)(void *state, struct explored *x, struct restoring *restoring);

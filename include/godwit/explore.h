@@ -182,7 +182,7 @@ struct gw_explore {
 	 * put here; counts go on, budgets begin anew.  NULL: from the beginning.
 	 */
 	const struct gw_saved *resume;
-	bool save; /* when the budget runs out, in gw_verdict.saved */
+	bool save; /* a search, when its budget runs out, in gw_verdict.saved */
 	const struct gw_scenario *scenario;
 	const char *strategy;	 /* NULL: "auto" */
 	uint64_t seed;

@@ -101,9 +101,15 @@ refused "broken:[0-9]*: a line 'node'" --resume=broken && refused 'short:[0-9]*:
 	refused 'No such file' --resume=none
 result 'a file that is no saved search is refused, with its line'
 
-rm -f growth-migrate.search && ln -s /dev/full growth-migrate.search
-"$godwit" explore ./one.gw --strategy=dpor --executions=50 >out 2>err
-[ $? = 2 ] && grep -q 'could not be saved: No space left' err
-result 'a full disk is an error'
+cp kept growth-migrate.search && ln -s /dev/full growth-migrate.search.new
+"$godwit" explore ./one.gw --resume --executions=50 >out 2>err
+[ $? = 2 ] && grep -q 'could not be saved: No space left' err && cmp -s kept growth-migrate.search
+result 'a full disk is an error, and leaves what was saved before'
+
+rm -f ./*.search
+"$godwit" explore ./one.gw --strategy=pct --executions=50 >out 2>err
+[ $? = 3 ] && ! is_saved && sed 's/^strategy .*/strategy pct/' kept >sampled &&
+	refused 'sampled:[0-9]*: no strategy that goes on' --resume=sampled
+result 'sampling has nothing to lose: it is not saved, and does not go on'
 
 finish
