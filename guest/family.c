@@ -9,7 +9,8 @@
  * An orphan belongs to nobody among the guests; nobody waits for it, and its parent is said to be
  * process 1.
  *
- * Locks: family.lock; signals.lock nests inside.  Never held over a call of the core or a wait.
+ * Locks: family.lock; signals.lock and process.mm_lock nest inside.  Never held over a wait, or a
+ * call of the core but mm_get().
  */
 #include "family.h"
 

@@ -417,6 +417,14 @@ static bool is_shared_proc_file(struct component component)
 	return !component.len; /* the directory itself */
 }
 
+static int refuse_proc_file(struct process *process, int host, const char *name, const char *why)
+{
+	host_syscall(SYS_close, (long)host);
+	if (world_first_time(process->world, UNSUPPORTED_PROC))
+		message("%s: %s is %s and is not shown (EACCES)", process->comm, name, why);
+	return -EACCES;
+}
+
 /* A file of /proc was opened; whose is it?  => the descriptor, another in its place, or -errno */
 static int replace_own_proc_file(struct process *process, int host, int flags)
 {
@@ -427,8 +435,9 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	int number;
 	bool own;
 
+	/* Elsewhere a name does not tell whose file it is. */
 	if (path_of_host_fd(host, name, sizeof(name)) || !component_is(next_component(&at), "proc"))
-		return host;
+		return refuse_proc_file(process, host, name, "of a /proc mounted elsewhere");
 	number = component_number(next_component(&at));
 	own = number >= 0 && is_own_task(process, number);
 	if (number < 0 || (!own && !is_task_of_stub(number)))
@@ -437,13 +446,11 @@ static int replace_own_proc_file(struct process *process, int host, int flags)
 	component = next_component(&at);
 	if (is_shared_proc_file(component))
 		return host;
-	host_syscall(SYS_close, (long)host);
 	file = *at || !own ? PROC_NONE : process_file_of(component);
-	if (file != PROC_NONE)
-		return proc_open(process, file, flags);
-	if (world_first_time(process->world, UNSUPPORTED_PROC))
-		message("%s: %s is Godwit's own and is not shown (EACCES)", process->comm, name);
-	return -EACCES;
+	if (file == PROC_NONE)
+		return refuse_proc_file(process, host, name, "Godwit's own");
+	host_syscall(SYS_close, (long)host);
+	return proc_open(process, file, flags);
 }
 
 static int host_open(struct thread *thread, const struct path *path, const struct open_how *how)

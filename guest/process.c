@@ -171,12 +171,22 @@ void process_release(struct process *process)
 	process->cwd = -1;
 }
 
+static bool is_waited_for(struct process *process)
+{
+	bool waited_for;
+
+	family_lock(&process->world->family);
+	waited_for = process->vfork != NULL;
+	family_unlock(&process->world->family);
+	return waited_for;
+}
+
 /* Linux: mm_release(), which does it for memory that somebody else has too: a vfork's. */
 static void clear_child_tid(struct thread *thread)
 {
 	const int nobody = 0;
 
-	if (thread->process->vfork && thread->clear_child_tid &&
+	if (thread->clear_child_tid && is_waited_for(thread->process) &&
 	    user_put(thread, thread->clear_child_tid, &nobody, sizeof(nobody)))
 		thread->clear_child_tid = 0;
 }

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 
 #include "cpu_time.h"
+#include "family.h"
 #include "proc_text.h"
 #include "process.h"
 #include "syscall.h"
@@ -147,6 +148,17 @@ struct stat_field {
 #define STAT_FIELDS_MAX 32
 #define NS_PER_TICK	10000000
 
+/* Its parent may be changing it; its session it can change only itself. */
+static int group_of(struct process *process)
+{
+	int pgid;
+
+	family_lock(&process->world->family);
+	pgid = process->pgid;
+	family_unlock(&process->world->family);
+	return pgid;
+}
+
 static int own_stat_fields(struct process *process, struct stat_field *fields)
 {
 	unsigned long major = counter(process, GW_COUNTER_pgmajfault);
@@ -157,7 +169,7 @@ static int own_stat_fields(struct process *process, struct stat_field *fields)
 	process->world->core->mm_info(process->mm, &info);
 	const struct stat_field own[] = {
 		{ 4, (unsigned long)process_ppid(process) },
-		{ 5, (unsigned long)process->pgid },
+		{ 5, (unsigned long)group_of(process) },
 		{ 6, (unsigned long)process->sid },
 		{ 10, counter(process, GW_COUNTER_pgfault) - major },
 		{ 12, major },
@@ -285,9 +297,9 @@ static bool write_status_number(struct process *process, const char *line, FILE 
 		const char *key;
 		int value;
 	} numbers[] = {
-		{ "Tgid:", process->pid },	    { "Pid:", process->pid },
-		{ "NStgid:", process->pid },	    { "NSpid:", process->pid },
-		{ "NSpgid:", process->pgid },	    { "NSsid:", process->sid },
+		{ "Tgid:", process->pid },	   { "Pid:", process->pid },
+		{ "NStgid:", process->pid },	   { "NSpid:", process->pid },
+		{ "NSpgid:", group_of(process) },  { "NSsid:", process->sid },
 		{ "PPid:", process_ppid(process) },
 	};
 

@@ -94,6 +94,17 @@ run_godwit run -- busybox sh -c '(cat /proc/$$/mem
 [ "$(cat "$dir/out")" = cat ] && [ "$(grep -c 'Permission denied' "$dir/err")" = 6 ]
 result 'no guest can open the memory of another, nor that of godwit'
 
+mkdir "$dir/proc"
+if unshare -Urm mount --rbind /proc "$dir/proc" 2>/dev/null; then
+	status=0
+	# shellcheck disable=SC2016
+	unshare -Urm sh -c 'mount --rbind /proc "$2/proc" && exec "$1" run -- busybox cat \
+		"$2/proc/self/mem" "$2/proc/self/maps"' - "$godwit" "$dir" \
+		>"$dir/out" 2>"$dir/err" </dev/null || status=$?
+	[ ! -s "$dir/out" ] && [ "$(grep -c 'Permission denied' "$dir/err")" = 2 ]
+	result 'nor by the name of a /proc that is mounted elsewhere'
+fi
+
 run_godwit run --memory=16M -- busybox sh -c '
 	i=0; while [ $i -lt 500 ]; do sleep 2 & i=$((i + 1)); done; wait; echo unlikely'
 [ "$status" = 2 ] && ! grep -q unlikely "$dir/out" && grep -q "can't fork: .* memory" "$dir/err"
