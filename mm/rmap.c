@@ -235,6 +235,22 @@ static bool try_share(struct machine *machine, struct folio *folio)
 	return true;
 }
 
+/* The entry at @addr, if it maps @folio, with its table locked; NULL: it does not, nothing is locked. */
+static pte_t *lock_entry_of(struct machine *machine, const struct folio *folio,
+			    const struct vma *vma, unsigned long addr, struct spinlock **ptl)
+{
+	pte_t *ptep = pte_offset_map_lock(vma->mm, addr, ptl);
+	pte_t pte;
+
+	if (!ptep)
+		return NULL;
+	pte = ptep_get(ptep);
+	if (pte_present(pte) && pte_pfn(pte) == folio_pfn(machine, folio))
+		return ptep;
+	pte_unmap_unlock(*ptl);
+	return NULL;
+}
+
 static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, struct vma *vma,
 			       unsigned long addr)
 {
@@ -244,14 +260,10 @@ static bool try_to_migrate_one(struct rmap_walk *walk, struct folio *folio, stru
 	pte_t *ptep, pte;
 	bool exclusive;
 
-	ptep = pte_offset_map_lock(vma->mm, addr, &ptl);
+	ptep = lock_entry_of(machine, folio, vma, addr, &ptl);
 	if (!ptep)
 		return true;
 	pte = ptep_get(ptep);
-	if (!pte_present(pte) || pte_pfn(pte) != folio_pfn(machine, folio)) {
-		pte_unmap_unlock(ptl);
-		return true;
-	}
 	exclusive = folio_anon(folio) && folio_test(folio, PG_anon_exclusive);
 	if (exclusive) {
 		ptep_get_and_clear(machine, ptep);
@@ -331,12 +343,11 @@ static bool mkclean_one(struct rmap_walk *walk, struct folio *folio, struct vma 
 	struct spinlock *ptl;
 	pte_t *ptep, pte;
 
-	ptep = pte_offset_map_lock(vma->mm, addr, &ptl);
+	ptep = lock_entry_of(machine, folio, vma, addr, &ptl);
 	if (!ptep)
 		return true;
 	pte = ptep_get(ptep);
-	if (pte_present(pte) && pte_pfn(pte) == folio_pfn(machine, folio) &&
-	    (pte_dirty(pte) || pte_write(pte))) {
+	if (pte_dirty(pte) || pte_write(pte)) {
 		set_pte(machine, ptep, pte_clear_bits(pte_wrprotect(pte), PTE_BIT(DIRTY)));
 		if (guard(machine, mkclean_flush))
 			flush_tlb_page(vma->mm, addr, GW_TLB_PROTECT);

@@ -238,22 +238,41 @@ static void model_flush(void *host, const struct gw_tlb_range *ranges, int nr,
 	}
 }
 
-static void model_mm_exit(void *host, struct mm *mm)
-{
-	struct machine *machine = host;
+/* What is asked of every translation that there is. */
+struct tlb_question {
+	void (*check)(const struct tlb_question *question, int cpu, const struct tlb_entry *entry);
+	const struct mm *mm;
+	unsigned long start, end, flags, pfn;
+};
 
+static void ask_every_translation(struct machine *machine, const struct tlb_question *question)
+{
 	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
 		struct tlb *tlb = &machine->tlbs[cpu];
 
 		if (model_empty(tlb))
 			continue;
 		spin_lock(&tlb->lock);
-		for (int i = 0; i < TLB_ENTRIES; i++)
-			ASSERT_MSG(tlb->entries[i].mm != mm,
-				   "CPU %d still translates %lx of a dead address space", cpu,
-				   tlb->entries[i].addr);
+		for (int i = 0; i < TLB_ENTRIES; i++) {
+			if (tlb->entries[i].mm)
+				question->check(question, cpu, &tlb->entries[i]);
+		}
 		spin_unlock(&tlb->lock);
 	}
+}
+
+static void check_exited(const struct tlb_question *question, int cpu,
+			 const struct tlb_entry *entry)
+{
+	ASSERT_MSG(entry->mm != question->mm, "CPU %d still translates %lx of a dead address space",
+		   cpu, entry->addr);
+}
+
+static void model_mm_exit(void *host, struct mm *mm)
+{
+	const struct tlb_question question = { .check = check_exited, .mm = mm };
+
+	ask_every_translation(host, &question);
 }
 
 const struct gw_tlb_ops tlb_model_ops = {
@@ -275,67 +294,53 @@ static bool may_more_than(const struct tlb_entry *entry, unsigned long flags)
 	       (entry->exec && !(flags & VM_EXEC));
 }
 
+static void check_flushed(const struct tlb_question *question, int cpu,
+			  const struct tlb_entry *entry)
+{
+	ASSERT_MSG(entry->mm != question->mm || entry->addr < question->start ||
+			   entry->addr >= question->end || !may_more_than(entry, question->flags),
+		   "CPU %d may still do more at %lx than is allowed from now on", cpu, entry->addr);
+}
+
 void tlb_assert_flushed(struct mm *mm, unsigned long start, unsigned long end, unsigned long flags)
 {
-	struct machine *machine = mm->machine;
+	const struct tlb_question question = {
+		.check = check_flushed, .mm = mm, .start = start, .end = end, .flags = flags
+	};
 
-	if (!checks_translations(machine))
-		return;
-	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
-		struct tlb *tlb = &machine->tlbs[cpu];
+	if (checks_translations(mm->machine))
+		ask_every_translation(mm->machine, &question);
+}
 
-		if (model_empty(tlb))
-			continue;
-		spin_lock(&tlb->lock);
-		for (int i = 0; i < TLB_ENTRIES; i++) {
-			const struct tlb_entry *entry = &tlb->entries[i];
-
-			ASSERT_MSG(entry->mm != mm || entry->addr < start || entry->addr >= end ||
-					   !may_more_than(entry, flags),
-				   "CPU %d may still do more at %lx than is allowed from now on", cpu,
-				   entry->addr);
-		}
-		spin_unlock(&tlb->lock);
-	}
+static void check_unused(const struct tlb_question *question, int cpu,
+			 const struct tlb_entry *entry)
+{
+	ASSERT_MSG(entry->pfn != question->pfn, "frame %lu freed while CPU %d translates %lx to it",
+		   question->pfn, cpu, entry->addr);
 }
 
 void tlb_assert_unused(struct machine *machine, unsigned long pfn)
 {
-	if (!checks_translations(machine))
-		return;
-	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
-		struct tlb *tlb = &machine->tlbs[cpu];
+	const struct tlb_question question = { .check = check_unused, .pfn = pfn };
 
-		if (model_empty(tlb))
-			continue;
-		spin_lock(&tlb->lock);
-		for (int i = 0; i < TLB_ENTRIES; i++)
-			ASSERT_MSG(!tlb->entries[i].mm || tlb->entries[i].pfn != pfn,
-				   "frame %lu freed while CPU %d translates %lx to it", pfn, cpu,
-				   tlb->entries[i].addr);
-		spin_unlock(&tlb->lock);
-	}
+	if (checks_translations(machine))
+		ask_every_translation(machine, &question);
+}
+
+static void check_clean(const struct tlb_question *question, int cpu,
+			const struct tlb_entry *entry)
+{
+	ASSERT_MSG(entry->pfn != question->pfn || !entry->write || !entry->dirty,
+		   "frame %lu is written back while CPU %d can store into it at %lx", question->pfn,
+		   cpu, entry->addr);
 }
 
 void tlb_assert_clean(struct machine *machine, unsigned long pfn)
 {
-	if (!checks_translations(machine))
-		return;
-	for (int cpu = 0; cpu < machine->nr_cpus; cpu++) {
-		struct tlb *tlb = &machine->tlbs[cpu];
+	const struct tlb_question question = { .check = check_clean, .pfn = pfn };
 
-		if (model_empty(tlb))
-			continue;
-		spin_lock(&tlb->lock);
-		for (int i = 0; i < TLB_ENTRIES; i++) {
-			const struct tlb_entry *entry = &tlb->entries[i];
-
-			ASSERT_MSG(!entry->mm || entry->pfn != pfn || !entry->write || !entry->dirty,
-				   "frame %lu is written back while CPU %d can store into it at %lx",
-				   pfn, cpu, entry->addr);
-		}
-		spin_unlock(&tlb->lock);
-	}
+	if (checks_translations(machine))
+		ask_every_translation(machine, &question);
 }
 
 /* ---- Loads and stores of a modelled CPU ------------------------------------------------------------------------ */
