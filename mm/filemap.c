@@ -629,12 +629,12 @@ static void write_locked_folio(struct mapping *mapping, struct folio *folio, con
 
 static int write_piece(struct mapping *mapping, const void *from, size_t len, uint64_t offset)
 {
-	uint64_t end = offset + len;
+	uint64_t old_size = mapping->info.size, end = offset + len;
 	struct folio *folio;
 	bool major;
 	int err;
 
-	if (end > mapping->info.size) {
+	if (end > old_size) {
 		err = shmem_charge_size(mapping, end);
 		if (err)
 			return err;
@@ -643,6 +643,8 @@ static int write_piece(struct mapping *mapping, const void *from, size_t len, ui
 	err = filemap_lock_folio(mapping, offset >> GW_PAGE_SHIFT, &folio, &major);
 	if (!err)
 		write_locked_folio(mapping, folio, from, len, offset);
+	else if (end > old_size)
+		(void)!mapping_set_size(mapping, old_size); /* a fault may have come there */
 	return err;
 }
 

@@ -76,7 +76,7 @@ static inline bool mapping_tracks_dirty(const struct mapping *mapping)
 struct folio *filemap_get_folio(struct mapping *mapping, unsigned long pgoff);
 /*
  * The same, read in when it is missing: uptodate, with a reference, and not locked by us.  While
- * the reference is held the folio stays in the cache.
+ * the reference is held migration leaves the folio in the cache; truncation may take it out.
  * => the caller has a reference to @mapping; may sleep
  * => -ENOMEM, -EIO or the file's own error, -EINVAL: @pgoff is beyond the end of the file;
  *    *@major tells whether this call read the file
@@ -121,6 +121,8 @@ void i_mmap_remove(struct mapping *mapping, struct vma *vma);
 /* ---- truncate.c ------------------------------------------------------------------------------------------ */
 
 int mapping_truncate(struct mapping *mapping, uint64_t size);
+/* The same for whoever holds inode_lock for write. */
+int mapping_set_size(struct mapping *mapping, uint64_t size);
 int mapping_punch_hole(struct mapping *mapping, uint64_t offset, uint64_t len);
 /* Take out all that is cached: the end of the file's life here. */
 void truncate_all_pages(struct mapping *mapping);
@@ -138,7 +140,10 @@ int shmem_zero_setup(struct machine *machine, uint64_t size, bool noreserve,
 		     struct mapping **mapping) __must_check;
 /* It is about to have @size bytes: promise the pages, or take promises back.  => -ENOMEM */
 int shmem_charge_size(struct mapping *mapping, uint64_t size) __must_check;
-/* A page more or less of an object whose pages are promised one by one.  => -ENOMEM */
+/*
+ * A page more or less of an object whose pages are promised one by one.
+ * => -ENOSPC, as of a full file system: no more can be promised
+ */
 int shmem_charge_page(struct mapping *mapping) __must_check;
 void shmem_uncharge_page(struct mapping *mapping);
 /* Pages that are promised for it. */

@@ -49,7 +49,7 @@ int shmem_charge_size(struct mapping *mapping, uint64_t size)
 
 int shmem_charge_page(struct mapping *mapping)
 {
-	return charges_pages(mapping) ? vm_commit_object(mapping->machine, 1) : 0;
+	return charges_pages(mapping) && vm_commit_object(mapping->machine, 1) ? -ENOSPC : 0;
 }
 
 void shmem_uncharge_page(struct mapping *mapping)

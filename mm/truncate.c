@@ -130,7 +130,7 @@ static int set_file_size(struct mapping *mapping, uint64_t size)
 	return ops->set_size ? ops->set_size(mapping->info.file, size) : 0;
 }
 
-static int set_size(struct mapping *mapping, uint64_t size)
+int mapping_set_size(struct mapping *mapping, uint64_t size)
 {
 	uint64_t old = mapping->info.size;
 	int err;
@@ -159,7 +159,7 @@ int mapping_truncate(struct mapping *mapping, uint64_t size)
 	if (size > INT64_MAX)
 		return -EFBIG;
 	down_write(&mapping->inode_lock);
-	err = set_size(mapping, size);
+	err = mapping_set_size(mapping, size);
 	up_write(&mapping->inode_lock);
 	return err;
 }

@@ -270,6 +270,39 @@ static void failed_calls_promise_nothing(void **state)
 	fixture_destroy(fixture);
 }
 
+/* Fails when memory whose pages are promised one by one gets more than there is, or keeps promises. */
+static void pages_are_promised_one_by_one(void **state)
+{
+	struct fixture *fixture = create(OVERCOMMIT_NEVER, 0);
+	const struct gw_mapping_info info = {
+		.size = 0x400000, .name = "memory", .noreserve = true
+	};
+	struct gw_mmap args = {
+		.addr = A,
+		.len = info.size,
+		.prot = RW,
+		.flags = MAP_SHARED | MAP_FIXED,
+		.writable = true,
+	};
+	enum gw_fault fault = GW_FAULT_DONE;
+	unsigned long nr = 0;
+	char byte = 1;
+
+	(void)state;
+	assert_int_equal(mapping_create(fixture->machine, &info, &args.mapping), 0);
+	assert_int_equal(mm_mmap(fixture->mm, &args), A);
+	assert_int_equal(promised(fixture), 0);
+	while (nr < info.size >> PAGE_SHIFT && fault == GW_FAULT_DONE)
+		fault = tlb_store(fixture->mm, A + nr++ * PAGE_SIZE, &byte, 1);
+	assert_int_equal(fault, GW_FAULT_SIGBUS); /* as a file system that is full */
+	assert_int_equal(promised(fixture), nr - 1);
+	fixture_assert_valid(fixture);
+	assert_int_equal(mapping_truncate(args.mapping, PAGE_SIZE), 0);
+	assert_int_equal(promised(fixture), 1);
+	mapping_put(args.mapping);
+	fixture_destroy(fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +313,7 @@ int main(void)
 		cmocka_unit_test(guessing_refuses_the_obvious),
 		cmocka_unit_test(never_promises_too_much),
 		cmocka_unit_test(failed_calls_promise_nothing),
+		cmocka_unit_test(pages_are_promised_one_by_one),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

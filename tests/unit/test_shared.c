@@ -171,6 +171,49 @@ static void what_is_cut_off_is_gone(void **state)
 	mapping_put(mapping);
 }
 
+/* Fails when a write that had no room leaves the file longer, or one that had does not. */
+static void a_failed_write_adds_nothing(void **state)
+{
+	static struct disk_file file;
+	struct fixture *fixture = *state;
+	struct mapping *mapping = map_disk(fixture, &file);
+	uint64_t word = 7;
+	long nr = -ENOMEM;
+	int nth = 0;
+
+	assert_int_equal(mapping_truncate(mapping, PAGE_SIZE), 0);
+	assert_int_equal(mapping_users(mapping), 1);
+	while (nr == -ENOMEM) {
+		machine_fail_nth(fixture->machine, ++nth);
+		nr = mapping_write(mapping, &word, sizeof(word), 2 * PAGE_SIZE);
+		if (nr == -ENOMEM)
+			assert_int_equal(mapping_size(mapping), PAGE_SIZE);
+	}
+	machine_fail_nth(fixture->machine, 0);
+	assert_true(nth > 1);
+	assert_int_equal(nr, sizeof(word));
+	assert_int_equal(mapping_size(mapping), 2 * PAGE_SIZE + sizeof(word));
+	assert_int_equal(load(fixture->mm, A + 2 * PAGE_SIZE), 7);
+	fixture_assert_valid(fixture);
+	mapping_put(mapping);
+}
+
+/* Fails when a mapping does not see what somebody else has written to its file. */
+static void what_others_write_is_seen(void **state)
+{
+	static struct disk_file file;
+	struct fixture *fixture = *state;
+	struct mapping *mapping = map_disk(fixture, &file);
+	uint64_t words[2] = { 5, 6 };
+
+	assert_int_equal(load(fixture->mm, A + PAGE_SIZE - 8), 0);
+	memcpy(file.bytes + PAGE_SIZE - 8, words, sizeof(words));
+	assert_int_equal(mapping_update(mapping, words, sizeof(words), PAGE_SIZE - 8), 0);
+	assert_int_equal(load(fixture->mm, A + PAGE_SIZE - 8), 5);
+	assert_int_equal(load(fixture->mm, A + PAGE_SIZE), 6);
+	mapping_put(mapping);
+}
+
 /* Fails when a file that is open for reading can be written, or one that cannot be is mapped so. */
 static void who_may_write_is_asked(void **state)
 {
@@ -193,6 +236,8 @@ int main(void)
 		TEST(shared_memory_is_one_object),
 		TEST(what_is_stored_is_written_back),
 		TEST(what_is_cut_off_is_gone),
+		TEST(a_failed_write_adds_nothing),
+		TEST(what_others_write_is_seen),
 		TEST(who_may_write_is_asked),
 	};
 #undef TEST
