@@ -7,6 +7,9 @@
  */
 #include "vma.h"
 
+#include "machine.h"
+#include "migrate.h"
+
 static uint64_t present_entry(struct machine *machine, pte_t pte)
 {
 	const struct folio *folio = pfn_folio(machine, pte_pfn(pte));
@@ -23,14 +26,23 @@ static uint64_t present_entry(struct machine *machine, pte_t pte)
 	return entry;
 }
 
+static uint64_t migration_entry(struct machine *machine, pte_t pte)
+{
+	uint64_t entry = GW_PAGEMAP_SWAP | (uint64_t)pte_swp_type(pte) |
+			 (uint64_t)pte_migration_pfn(pte) << 5;
+
+	if (pte.v & SWP_BIT(SOFT_DIRTY))
+		entry |= GW_PAGEMAP_SOFT_DIRTY;
+	if (!folio_anon(migration_pte_folio(machine, pte)))
+		entry |= GW_PAGEMAP_FILE;
+	return entry;
+}
+
 static uint64_t pagemap_entry(struct machine *machine, pte_t pte)
 {
 	if (pte_present(pte))
 		return present_entry(machine, pte);
-	if (pte_is_swap(pte))
-		return GW_PAGEMAP_SWAP | (uint64_t)pte_swp_type(pte) |
-		       (uint64_t)pte_migration_pfn(pte) << 5;
-	return 0;
+	return pte_is_migration(pte) ? migration_entry(machine, pte) : 0;
 }
 
 /* [@start, @end) of one VMA; @entries is of @start, and zero. */

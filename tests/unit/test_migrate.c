@@ -138,6 +138,17 @@ static void unmap(void *arg)
 	op->result = mm_munmap(op->mm, BASE, PAGE_SIZE);
 }
 
+#define PAGEMAP_KIND ((long)(GW_PAGEMAP_PRESENT | GW_PAGEMAP_SWAP | GW_PAGEMAP_FILE))
+
+static void read_pagemap(void *arg)
+{
+	struct operation *op = arg;
+	uint64_t entry;
+
+	mm_pagemap(op->mm, BASE, 1, &entry);
+	op->result = (long)entry;
+}
+
 static long elsewhere(struct mm *mm, void (*work)(void *arg))
 {
 	struct operation op = { .mm = mm };
@@ -242,6 +253,32 @@ static void mprotect_between_the_walks_is_obeyed(void **state)
 	check(mm, BASE, 1);
 }
 
+/* Fails when pagemap shows a file's page as anonymous, or the other way round, while it moves. */
+static void pagemap_between_the_walks_tells_files(void **state)
+{
+	struct fixture *fixture = *state;
+	struct mm *mm = fixture->mm;
+	struct mapping *file = fixture_file(fixture, "file", PAGE_SIZE);
+	struct halfway half;
+	char byte;
+
+	fixture_map_at(mm, BASE, PAGE_SIZE, RW);
+	fill(mm, BASE, 1);
+	begin_move(mm, BASE, &half);
+	assert_int_equal(elsewhere(mm, read_pagemap) & PAGEMAP_KIND, GW_PAGEMAP_SWAP);
+	give_up_move(mm, &half);
+
+	assert_int_equal(fixture_mmap(mm, BASE, PAGE_SIZE, PROT_READ,
+				      MAP_PRIVATE | MAP_FIXED, file, 0),
+			 BASE);
+	assert_int_equal(copy_from_user(mm, &byte, BASE, 1), 0);
+	begin_move(mm, BASE, &half);
+	assert_int_equal(elsewhere(mm, read_pagemap) & PAGEMAP_KIND,
+			 GW_PAGEMAP_SWAP | GW_PAGEMAP_FILE);
+	give_up_move(mm, &half);
+	mapping_put(file);
+}
+
 /* Fails when a process that goes away between the walks leaves the frame or its count behind. */
 static void munmap_between_the_walks_frees_the_page(void **state)
 {
@@ -287,6 +324,7 @@ int main(void)
 		TEST(async_mode_leaves_a_locked_page),
 		TEST(a_file_page_moves_wherever_it_is_mapped),
 		TEST(mprotect_between_the_walks_is_obeyed),
+		TEST(pagemap_between_the_walks_tells_files),
 		TEST(munmap_between_the_walks_frees_the_page),
 		TEST(an_owed_flush_is_paid_before_munmap_returns),
 	};
