@@ -13,17 +13,10 @@
 
 /* ---- Steps --------------------------------------------------------------------------------------------------- */
 
-static bool is_rwsem(const struct explored_step *step)
-{
-	return step->class == LOCK_MMAP || step->class == LOCK_I_MMAP ||
-	       step->class == LOCK_ANON_VMA || step->class == LOCK_INVALIDATE;
-}
-
 /* Linux's verb for what is done to a lock; NULL: it is no lock. */
 static const char *lock_verb(const struct explored_step *step, const struct gw_place *place)
 {
 	bool folio = place->frame >= 0;
-	bool spin = step->class != EXPLORED_NO_CLASS && !is_rwsem(step);
 
 	switch ((int)step->kind) {
 	case EXPLORED_BIT_LOCK:
@@ -35,11 +28,11 @@ static const char *lock_verb(const struct explored_step *step, const struct gw_p
 	case EXPLORED_BIT_WAIT:
 		return folio ? "folio_wait_locked" : "bit_wait";
 	case EXPLORED_LOCK:
-		return spin ? "spin_lock" : "lock";
+		return "spin_lock";
 	case EXPLORED_TRYLOCK:
-		return spin ? "spin_trylock" : "trylock";
+		return "spin_trylock";
 	case EXPLORED_UNLOCK:
-		return spin ? "spin_unlock" : "unlock";
+		return "spin_unlock";
 	case EXPLORED_READ_LOCK:
 		return "down_read";
 	case EXPLORED_READ_TRYLOCK:

@@ -18,7 +18,6 @@ const char *lock_class_name(enum lock_class class)
 		[LOCK_INODE] = "inode_lock",
 		[LOCK_MMAP] = "mmap_lock",
 		[LOCK_VMA] = "vma_lock",
-		[LOCK_INVALIDATE] = "invalidate_lock",
 		[LOCK_FOLIO] = "folio_lock",
 		[LOCK_I_MMAP] = "i_mmap_lock",
 		[LOCK_ANON_VMA] = "anon_vma_lock",

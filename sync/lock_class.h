@@ -19,7 +19,6 @@ enum lock_class {
 	LOCK_INODE,	  /* mapping->inode_lock: a file's size and its holes */
 	LOCK_MMAP,	  /* mm->mmap_lock */
 	LOCK_VMA,	  /* vma->lock: a fault begins there, by trylock; vma_lock.c */
-	LOCK_INVALIDATE,  /* of a mapping against truncation: not there yet */
 	LOCK_FOLIO,	  /* the folio lock, PG_locked */
 	LOCK_I_MMAP,	  /* mapping->i_mmap_lock */
 	LOCK_ANON_VMA,	  /* anon_vma->root->lock */
