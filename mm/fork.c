@@ -18,8 +18,9 @@
  *
  * The flush must come before faults are let in, or one could copy the page while a third thread still
  * stores into the old one.  So each VMA of the parent is locked before, and stays so until mmap_lock
- * is dropped (Linux 2b4f3b4987b5, "fork: lock VMAs of the parent process when forking"); and it must come even if only migration entries were
- * changed, for a migration replaces entries first and flushes later.
+ * is dropped (Linux 2b4f3b4987b5, "fork: lock VMAs of the parent process when forking").  And it must
+ * come even if only migration entries were changed, for a migration replaces entries first and flushes
+ * later.
  *
  * All that is known to be needed is allocated before the first entry is copied.  Only copies of
  * pinned pages are not; when there is no frame for one, the child is taken down again, and pages

@@ -10,9 +10,9 @@
  * Everything that can fail, a VMA for the upper part when a hole is cut and the nodes of the tree, is
  * reserved before the first step.  Linux splits first and lets a failed munmap() leave the split.
  *
- * Locks: mmap_lock for write and each VMA's.  It is not downgraded for the zapping: a neighbouring stack could grow
- * into the range (Linux 246c320a8cfe, "mm/mmap.c: close race between munmap() and
- * expand_upwards()/downwards()").
+ * Locks: mmap_lock for write and each VMA's.  mmap_lock is not downgraded for the zapping: a
+ * neighbouring stack could grow into the range (Linux 246c320a8cfe, "mm/mmap.c: close race between
+ * munmap() and expand_upwards()/downwards()").
  * Linux: mm/vma.c (do_vmi_align_munmap, unmap_region).
  */
 #include "memory.h"

@@ -9,7 +9,8 @@
  * since a walk computes a page's address from start and pgoff together (Linux 012f18004da3, "mm:
  * always lock the root (oldest) anon_vma").
  *
- * Locks: mmap_lock for write, the VMAs' own, which the caller has taken, i_mmap_lock, the anon_vma root's lock.
+ * Locks: mmap_lock for write, the VMAs' own, which the caller has taken, i_mmap_lock, the anon_vma
+ * root's lock.
  * Linux: mm/vma.c (vma_prepare, vma_complete), as of 6.12.
  */
 #include "vma_update.h"

@@ -48,15 +48,15 @@ struct vm_fault {
 
 /* The processor's exception. */
 enum gw_fault mm_fault(struct mm *mm, unsigned long addr, enum gw_access access);
+/* The same for whoever needs a page: without FAULT_USER under mmap_lock alone. */
+enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
+			     unsigned int flags);
+
 /* What a system call says of a @fault that failed. */
 static inline int vm_fault_to_errno(enum gw_fault fault)
 {
 	return fault == GW_FAULT_OOM ? -ENOMEM : -EFAULT;
 }
-
-/* The same for whoever needs a page: without FAULT_USER under mmap_lock alone. */
-enum gw_fault mm_fault_flags(struct mm *mm, unsigned long addr, enum gw_access access,
-			     unsigned int flags);
 
 /*
  * fault->mm, vma and addr are set and fault->access is allowed; the VMA's lock is held if vma_locked
