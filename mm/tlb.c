@@ -327,8 +327,7 @@ void tlb_assert_unused(struct machine *machine, unsigned long pfn)
 		ask_every_translation(machine, &question);
 }
 
-static void check_clean(const struct tlb_question *question, int cpu,
-			const struct tlb_entry *entry)
+static void check_clean(const struct tlb_question *question, int cpu, const struct tlb_entry *entry)
 {
 	ASSERT_MSG(entry->pfn != question->pfn || !entry->write || !entry->dirty,
 		   "frame %lu is written back while CPU %d can store into it at %lx", question->pfn,
