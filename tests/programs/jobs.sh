@@ -72,7 +72,8 @@ sort "$dir/jobs"
 # Whether the shell says so depends on when it hears of it.
 { sleep 30 & kill $!; wait $!; } 2>/dev/null; echo "killed: $?"
 (kill -9 "$(sh -c 'echo $PPID')"; echo "not reached"); echo "suicide: $?"
-(sh -c 'sleep 0.1; echo orphan >"$0"' "$dir/orphan" &) ; sleep 0.6; cat "$dir/orphan"
+(sh -c 'sleep 0.1; echo orphan >"$0"' "$dir/orphan" &)
+i=0; until [ -s "$dir/orphan" ] || [ $((i += 1)) -gt 200 ]; do sleep 0.05; done; cat "$dir/orphan"
 wait; echo "wait for all: $?"
 mkfifo "$dir/fifo"
 (echo "through a fifo" >"$dir/fifo") &
