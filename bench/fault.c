@@ -55,14 +55,13 @@ static int sample_library(void *arg, double *figure)
 	struct library *library = &faults->library;
 	int err;
 	uint64_t start = bench_now();
-	long addr = library_mmap(library, LEN);
+	long addr = library_mmap(library, 0, LEN);
 
 	if (addr < 0)
 		return (int)addr;
-	for (unsigned long at = 0; at < LEN; at += GW_PAGE_SIZE)
-		if (library->core->fault(library->mm, (unsigned long)addr + at, GW_WRITE) !=
-		    GW_FAULT_DONE)
-			return -EFAULT;
+	err = library_touch(library, (unsigned long)addr, LEN);
+	if (err)
+		return err;
 	*figure = (double)(bench_now() - start) / NR_PAGES;
 	err = note_frames(faults, (unsigned long)addr);
 	return err ? err : library->core->munmap(library->mm, (unsigned long)addr, LEN);

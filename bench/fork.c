@@ -32,9 +32,9 @@ static int sample_library(void *arg, double *figure)
 	uint64_t start;
 	int err;
 
-	for (unsigned long at = 0; at < LEN; at += GW_PAGE_SIZE)
-		if (core->fault(bench->library.mm, bench->addr + at, GW_WRITE) != GW_FAULT_DONE)
-			return -EFAULT;
+	err = library_touch(&bench->library, bench->addr, LEN);
+	if (err)
+		return err;
 	start = bench_now();
 	err = core->fork(bench->library.mm, &child);
 	*figure = (double)(bench_now() - start) / NR_PAGES;
@@ -64,7 +64,7 @@ static int sample_host(void *arg, double *figure)
 
 static bool prepare(struct fork_bench *bench)
 {
-	long addr = library_mmap(&bench->library, LEN);
+	long addr = library_mmap(&bench->library, 0, LEN);
 
 	bench->host_memory = bench_memory(LEN);
 	if (addr < 0 || !bench->host_memory)

@@ -98,15 +98,24 @@ void library_fini(struct library *library)
 	bench_memory_free(library->frames, library->nr_frames * GW_PAGE_SIZE);
 }
 
-long library_mmap(struct library *library, unsigned long len)
+long library_mmap(struct library *library, unsigned long addr, unsigned long len)
 {
 	const struct gw_mmap args = {
+		.addr = addr,
 		.len = len,
 		.prot = PROT_READ | PROT_WRITE,
-		.flags = MAP_PRIVATE | MAP_ANONYMOUS,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | (addr ? MAP_FIXED : 0),
 	};
 
 	return library->core->mmap(library->mm, &args);
+}
+
+int library_touch(struct library *library, unsigned long addr, unsigned long len)
+{
+	for (unsigned long at = 0; at < len; at += GW_PAGE_SIZE)
+		if (library->core->fault(library->mm, addr + at, GW_WRITE) != GW_FAULT_DONE)
+			return -EFAULT;
+	return 0;
 }
 
 long library_pfn(struct library *library, unsigned long addr)

@@ -24,7 +24,9 @@ struct library {
 int library_init(struct library *library, unsigned long nr_frames) __must_check;
 void library_fini(struct library *library);
 
-/* Private anonymous memory, or -errno. */
-long library_mmap(struct library *library, unsigned long len);
+/* Private anonymous memory, or -errno; at @addr, unless that is 0. */
+long library_mmap(struct library *library, unsigned long addr, unsigned long len);
+/* A write fault for each page. */
+int library_touch(struct library *library, unsigned long addr, unsigned long len) __must_check;
 /* The frame behind @addr, which is present and writable; else -EFAULT. */
 long library_pfn(struct library *library, unsigned long addr);

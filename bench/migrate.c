@@ -96,7 +96,7 @@ static int fill_pages(struct migration *migration)
 {
 	struct library *library = &migration->library;
 	uint32_t *order = bench_shuffle(2 * NR_PAGES, 3);
-	long addr = library_mmap(library, 2 * NR_PAGES * GW_PAGE_SIZE);
+	long addr = library_mmap(library, 0, 2 * NR_PAGES * GW_PAGE_SIZE);
 	int err = 0;
 
 	if (!order)

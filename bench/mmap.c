@@ -33,7 +33,7 @@ static int sample_library_mmap(void *arg, double *figure)
 	uint64_t start = bench_now();
 
 	for (int i = 0; i < NR_PAIRS; i++) {
-		long addr = library_mmap(library, GW_PAGE_SIZE);
+		long addr = library_mmap(library, 0, GW_PAGE_SIZE);
 		int err = addr < 0 ? (int)addr
 				   : library->core->munmap(library->mm, (unsigned long)addr,
 							   GW_PAGE_SIZE);
@@ -125,7 +125,7 @@ static int add_vmas(struct maps *maps)
 {
 	unsigned long len = split_offset(maps) + 2 * GW_PAGE_SIZE;
 	struct library *library = &maps->library;
-	long addr = library_mmap(library, len);
+	long addr = library_mmap(library, 0, len);
 
 	maps->host_addr =
 		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

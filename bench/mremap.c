@@ -60,22 +60,12 @@ static int sample_host(void *arg, double *figure)
 
 static int touch_library(struct moves *moves)
 {
-	const struct gw_mmap args = {
-		.addr = PLACE,
-		.len = LEN,
-		.prot = PROT_READ | PROT_WRITE,
-		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	};
-	struct library *library = &moves->library;
-	long addr = library->core->mmap(library->mm, &args);
+	long addr = library_mmap(&moves->library, PLACE, LEN);
 
 	if (addr < 0)
 		return (int)addr;
 	moves->at = PLACE;
-	for (unsigned long at = 0; at < LEN; at += GW_PAGE_SIZE)
-		if (library->core->fault(library->mm, PLACE + at, GW_WRITE) != GW_FAULT_DONE)
-			return -ENOMEM;
-	return 0;
+	return library_touch(&moves->library, PLACE, LEN);
 }
 
 /* Both places lie in one range, so that nobody else gets one. */

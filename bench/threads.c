@@ -8,11 +8,9 @@
 #include "bench.h"
 #include "library.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "threads.h"
 
@@ -32,7 +30,6 @@ struct faulter {
 static void *fault_all(void *arg)
 {
 	struct faulter *faulter = arg;
-	struct library *library = faulter->library;
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
@@ -41,10 +38,7 @@ static void *fault_all(void *arg)
 	threads_task_attach("faulter", faulter->cpu);
 	pthread_barrier_wait(faulter->ready);
 	faulter->begun = bench_now();
-	for (unsigned long at = 0; at < LEN && !faulter->err; at += GW_PAGE_SIZE)
-		if (library->core->fault(library->mm, faulter->addr + at, GW_WRITE) !=
-		    GW_FAULT_DONE)
-			faulter->err = -EFAULT;
+	faulter->err = library_touch(faulter->library, faulter->addr, LEN);
 	faulter->ended = bench_now();
 	threads_task_detach();
 	return NULL;
@@ -54,13 +48,7 @@ static void *fault_all(void *arg)
 static int map_both(struct library *library, struct faulter *faulters)
 {
 	for (int i = 0; i < 2; i++) {
-		const struct gw_mmap args = {
-			.addr = 0x100000000000ul * (unsigned long)(i + 1),
-			.len = LEN,
-			.prot = PROT_READ | PROT_WRITE,
-			.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		};
-		long addr = library->core->mmap(library->mm, &args);
+		long addr = library_mmap(library, 0x100000000000ul * (unsigned long)(i + 1), LEN);
 
 		if (addr < 0)
 			return (int)addr;

@@ -94,8 +94,9 @@ uint32_t results_add_maps(struct results *results, const char *maps);
 
 uint64_t page_digest(const void *page);
 
-/* The mapping of @maps that contains @addr. */
+/* Each side numbers shared anonymous memory for itself. */
 void maps_hide_inodes(char *maps);
+/* The mapping of @maps that contains @addr. */
 bool maps_find(const char *maps, unsigned long addr, unsigned long *start, unsigned long *end);
 /* Is all of [@addr, @addr + @len) in the window, and free? */
 bool maps_are_free(const char *maps, unsigned long addr, unsigned long len);

@@ -222,10 +222,16 @@ static void who_may_write_is_asked(void **state)
 	struct gw_mmap args = {
 		.len = PAGE_SIZE, .prot = RW, .flags = MAP_SHARED, .mapping = file
 	};
+	long addr;
 
 	assert_int_equal(mm_mmap(fixture->mm, &args), -EACCES);
 	args.writable = true;
 	assert_int_equal(mm_mmap(fixture->mm, &args), -ENODEV);
+	args.writable = false;
+	args.prot = PROT_READ;
+	addr = mm_mmap(fixture->mm, &args);
+	assert_true(addr > 0);
+	assert_int_equal(mm_mprotect(fixture->mm, (unsigned long)addr, PAGE_SIZE, RW), -EACCES);
 	mapping_put(file);
 }
 

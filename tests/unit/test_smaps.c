@@ -151,12 +151,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(private_pages_are_counted),
-		TEST(shared_pages_are_divided),
-		TEST(pagemap_names_frames),
-		TEST(the_sums_follow_what_is_mapped),
+		TEST(private_pages_are_counted),   TEST(shared_pages_are_divided),
+		TEST(pagemap_names_frames),	   TEST(the_sums_follow_what_is_mapped),
 		TEST(shared_memory_is_told_apart),
 	};
+#undef TEST
 
 	return cmocka_run_group_tests_name("smaps", tests, NULL, NULL);
 }
